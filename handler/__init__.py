@@ -1,0 +1,1 @@
+"""The deployed function, and nothing else."""

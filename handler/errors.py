@@ -1,0 +1,75 @@
+"""Every exception that the function raises on purpose.
+
+WardenError
+├── BadSettings       the environment of the function is wrong: fails the initializer
+├── BadPolicy         the policy file is wrong: fails the initializer, carries every mistake at once
+├── BadEvent          an event, or one record of it, is not what an OSS trigger sends
+├── NoVerdict         the service gave no verdict: `kind` says which row of the policy's `failures` applies
+├── OperatorError     the account, the role or our own request is at fault; never the object
+├── StoreUnavailable  OSS did not answer, throttled, or failed on its side; worth another delivery
+├── ObjectGone        the object, or that version of it, is no longer there
+├── ObjectChanged     the object is not the one that was judged
+├── CannotCopy        OSS refuses to copy this object, whoever asks
+└── InvocationFailed  raised by the handler at the end, so that Function Compute delivers again
+"""
+
+from enum import Enum
+
+
+class FailureKind(str, Enum):
+    """Why there is no verdict; the keys of the policy's `failures`."""
+
+    UNSUPPORTED = "unsupported"
+    TOO_LARGE = "too_large"
+    UNREADABLE = "unreadable"
+    REJECTED = "rejected"
+    UNAVAILABLE = "unavailable"
+    SYMLINK = "symlink"
+
+
+class WardenError(Exception):
+    """The root. Messages say what, where and what would be right; never a key, a token or a signed URL."""
+
+
+class BadSettings(WardenError):
+    """The environment of the function lacks something or holds a wrong value; names the variable."""
+
+
+class BadPolicy(WardenError):
+    """The policy is refused. The message holds every mistake, one a line."""
+
+
+class BadEvent(WardenError):
+    """The event, or one of its records, is malformed; names the place."""
+
+
+class NoVerdict(WardenError):
+    """The moderation service gave no verdict on this object."""
+
+    def __init__(self, kind: FailureKind, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class OperatorError(WardenError):
+    """Credentials, rights, activation or a request of ours is wrong; the message says what to mend."""
+
+
+class StoreUnavailable(WardenError):
+    """OSS did not answer, or answered with a fault of its own; the same call may go through later."""
+
+
+class ObjectGone(WardenError):
+    """No such object, or no such version of it."""
+
+
+class ObjectChanged(WardenError):
+    """The precondition of a conditional call failed: the object is not the one that was judged."""
+
+
+class CannotCopy(WardenError):
+    """OSS refuses to copy this very object (archived, or appendable in a versioned bucket)."""
+
+
+class InvocationFailed(WardenError):
+    """At least one record must be delivered again, or is for the operator."""

@@ -1,0 +1,193 @@
+"""The nouns: Upload, Verdict (of Findings), Decision, Outcome. Policy has a module of its own.
+
+All are frozen values in the one JSON form of the project (version 1, snake_case), which the log line, the handler's
+answer, scripted verdicts, policy tests and replay share.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from handler.errors import FailureKind
+
+JSON_FORM_VERSION = 1
+
+
+class Action(str, Enum):
+    """What is done to an object."""
+
+    PASS = "pass"
+    TAG = "tag"
+    QUARANTINE = "quarantine"
+    DELETE = "delete"
+    NONE = "none"
+
+
+class Mode(str, Enum):
+    """`shadow`: decide and log everything, touch nothing."""
+
+    ENFORCE = "enforce"
+    SHADOW = "shadow"
+
+
+class Risk(str, Enum):
+    """The four risk words of the moderation service, from harmless to grave."""
+
+    NONE = "none"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+class Status(str, Enum):
+    """How an upload ended. Final: all but UNVERIFIED and FAILED."""
+
+    PASSED = "passed"
+    FLAGGED = "flagged"
+    QUARANTINED = "quarantined"
+    DELETED = "deleted"
+    LEFT_ALONE = "left-alone"
+    SHADOW = "shadow"
+    UNVERIFIED = "unverified"
+    OUT_OF_SCOPE = "out-of-scope"
+    IGNORED_EVENT = "ignored-event"
+    GONE = "gone"
+    SUPERSEDED = "superseded"
+    DUPLICATE = "duplicate"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One record of an OSS trigger: bytes that arrived under a key.
+
+    `key` is raw, never URL-encoded. `etag` is upper-case without quotes, as in events. `size_bytes` >= 0.
+    `version_id` and `content_type` come from OSS, never from the event (which has neither): None until known.
+    `uploaded_at` is the event's own time (ISO 8601, UTC, milliseconds). `request_id` is that of the request that
+    uploaded the bytes: together with bucket and key it names this upload for ever.
+    """
+
+    bucket: str
+    key: str
+    etag: str
+    version_id: str | None
+    size_bytes: int
+    content_type: str | None
+    region: str
+    event_name: str
+    uploaded_at: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One label that the service gave.
+
+    `confidence` is 0-100, or None where the service gave none (or a number outside that range). For a `_lib` label it
+    is a similarity. `risk` is the service's own word for this label, unchanged, or None. `description` is prose of
+    the service and may change: nothing is ever decided on it.
+    """
+
+    label: str
+    confidence: float | None = None
+    risk: str | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the service said of one image. Has at least one finding: a verdict without findings is no verdict.
+
+    `risk` is the overall word of the service, unchanged, or None. `billed`: calls paid for this verdict.
+    `latency_ms` is that of the answer that counted. `ext` is the extra information asked for with `info_types`.
+    Raises ValueError without findings.
+    """
+
+    service: str
+    risk: str | None
+    findings: tuple[Finding, ...]
+    request_id: str = ""
+    data_id: str = ""
+    billed: int = 1
+    latency_ms: int = 0
+    ext: dict[str, object] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.findings:
+            message = "a verdict needs at least one finding; an image without risk has the finding nonLabel"
+            raise ValueError(message)
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowMatch:
+    """A rule in shadow that matched: what it would have done."""
+
+    rule: str
+    action: Action
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the policy says is to be done, and why.
+
+    `policy` is `name:sha256[:8]` of the file. `rule` is the name of the deciding rule, `(otherwise)`, or
+    `(failures)`; `line` is its line in the policy file, counted from 1. `findings` are those that fired. `tags` are
+    the rule's own, without prefix. `reason` is one sentence for a person.
+    """
+
+    policy: str
+    action: Action
+    rule: str
+    line: int
+    reason: str
+    mode: Mode = Mode.ENFORCE
+    failure: FailureKind | None = None
+    findings: tuple[Finding, ...] = ()
+    tags: dict[str, str] = field(default_factory=dict)
+    shadow: tuple[ShadowMatch, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """Wire calls made for one upload; `billed` counts answers of the service with code 200."""
+
+    oss: int = 0
+    green: int = 0
+    billed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RequestIds:
+    """What to quote to the vendor: the invocation's id, and the ids of the answers in the order they came."""
+
+    fc: str = ""
+    oss: tuple[str, ...] = ()
+    green: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of one record: what was judged, decided and done. Exactly one for each record of each event.
+
+    `upload` is None only for a record too malformed to name one; it says what was acted on (version, etag) where
+    that differs from the event. `action` is the one carried out (None: none was). `location` is where the bytes are
+    now, `bucket/key`, or None where they are gone. `tags` are the tags of ours that were written. `superseded` is the
+    etag of the event's bytes where other bytes, found under the key, were judged in their place. `attempts` counts
+    calls to the service; `delivery` counts from 1. An Outcome with an `error` fails the invocation.
+    """
+
+    upload: Upload | None
+    status: Status
+    verdict: Verdict | None = None
+    decision: Decision | None = None
+    action: Action | None = None
+    location: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+    tag_note: str | None = None
+    superseded: str | None = None
+    attempts: int = 0
+    delivery: int = 1
+    calls: Calls = Calls()
+    cost_usd: float = 0.0
+    duration_ms: int = 0
+    request_ids: RequestIds = RequestIds()
+    error: str | None = None

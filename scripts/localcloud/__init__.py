@@ -1,0 +1,1 @@
+"""Stand-ins for OSS, Content Moderation and Function Compute on one machine. Never deployed."""
