@@ -1,0 +1,85 @@
+"""Policy files: check one, load one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from handler.adapters.policy_yaml import MOST_BYTES, read_tree
+from handler.errors import BadPolicy
+from handler.policy import Policy
+from handler.policy_check import find_mistakes
+from handler.policy_compiler import compile_policy
+from handler.policy_doubts import find_doubts
+from handler.policy_reader import ShapeReader
+from handler.policy_shape import PolicyShape
+from handler.policy_tree import Place, Problem, Remark, write_path
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What came of a policy file: the policy, None where it has errors, and all problems by their place."""
+
+    policy: Policy | None
+    problems: tuple[Problem, ...]
+
+
+def check_policy(
+    text: bytes, file: str, settings: Mapping[str, str] | None = None, watched_buckets: Sequence[str] = ()
+) -> Checked:
+    """Check the bytes of a policy file; `file` is its name in problems.
+
+    `settings` are what `${NAME}` stands for; with None it may stay unset, and stands for itself. Warnings are sought
+    only in a file without errors.
+    """
+    checked, reader, shape = _read(text, file, settings, watched_buckets)
+    if checked.policy is None or shape is None:
+        return checked
+    doubts = [_locate(doubt, reader, file) for doubt in find_doubts(shape, checked.policy)]
+    return Checked(checked.policy, _sorted([*checked.problems, *doubts]))
+
+
+def load_policy(path: str | Path, settings: Mapping[str, str], watched_buckets: Sequence[str]) -> Policy:
+    """Load the policy for use. Raises BadPolicy with every error, one a line."""
+    try:
+        with Path(path).open("rb") as file:
+            text = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        message = f"{path}: the policy cannot be read ({error.strerror}); POLICY must name a policy file"
+        raise BadPolicy(message) from error
+    checked, _, _ = _read(text, str(path), settings, watched_buckets)
+    if checked.policy is None:
+        raise BadPolicy("\n".join(str(problem) for problem in checked.problems))
+    return checked.policy
+
+
+def _read(
+    text: bytes, file: str, settings: Mapping[str, str] | None, watched_buckets: Sequence[str]
+) -> tuple[Checked, ShapeReader, PolicyShape | None]:
+    tree, flaws = read_tree(text)
+    problems = [
+        Problem("error", file, flaw.place.line, flaw.place.column, write_path(flaw.path), flaw.message)
+        for flaw in flaws
+    ]
+    reader = ShapeReader(settings)
+    shape = None
+    if tree is not None:
+        shape = reader.read(tree, PolicyShape)
+        remarks = [*reader.remarks, *find_mistakes(shape, reader.places, watched_buckets)]
+        problems += [_locate(remark, reader, file) for remark in remarks]
+    if shape is None or any(problem.severity == "error" for problem in problems):
+        return Checked(None, _sorted(problems)), reader, shape
+    policy = compile_policy(shape, text, reader.places, reader.key_places)
+    return Checked(policy, _sorted(problems)), reader, shape
+
+
+def _locate(remark: Remark, reader: ShapeReader, file: str) -> Problem:
+    """Find the place of a remark: that of its path, or of the nearest part around it that is in the file."""
+    path = remark.path
+    while path not in reader.places:
+        path = path[:-1]
+    place: Place = reader.places[path]
+    return Problem(remark.severity, file, place.line, place.column, write_path(remark.path), remark.message)
+
+
+def _sorted(problems: list[Problem]) -> tuple[Problem, ...]:
+    return tuple(sorted(problems, key=lambda problem: (problem.line, problem.column, problem.message)))

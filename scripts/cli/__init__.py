@@ -1,0 +1,1 @@
+"""The commands of `scripts/warden`, one module each."""
