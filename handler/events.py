@@ -1,0 +1,135 @@
+"""Event bytes -> Uploads. Pure.
+
+Two forms carry the same record: the native OSS trigger (`{"events": [record, …]}`) and EventBridge, which delivers
+each record as the `data` of a CloudEvents object (`source: acs.oss`).
+Source of the form: the sample event of the Function Compute documentation; the key is raw there, never URL-encoded.
+"""
+
+import json
+import re
+from typing import Any, TypeVar
+
+from handler.errors import BadEvent
+from handler.model import Upload
+
+SYMLINK_EVENT = "ObjectCreated:PutSymlink"
+# Each of these leaves finished bytes under a key. All else (a part of an upload, a removal) is recorded and ignored.
+JUDGED_EVENTS = frozenset(
+    {
+        "ObjectCreated:PutObject",
+        "ObjectCreated:PostObject",
+        "ObjectCreated:CopyObject",
+        "ObjectCreated:CompleteMultipartUpload",
+        "ObjectCreated:AppendObject",
+        SYMLINK_EVENT,
+    }
+)
+
+# JSON can name half a character (`"\ud800"`); no object in OSS can.
+SURROGATE = re.compile("[\ud800-\udfff]")
+
+Wanted = TypeVar("Wanted", str, int, dict[str, Any])
+
+
+def parse_event(event: bytes) -> list[Upload | BadEvent]:
+    """Read every record of an event, in order; a malformed one becomes a BadEvent in its place.
+
+    Raises BadEvent where the event as a whole is none that OSS or EventBridge sends.
+    """
+    records = _records(_decode(event))
+    return [_parse_record(record, place) for place, record in records]
+
+
+def _decode(event: bytes) -> object:
+    try:
+        return json.loads(event)
+    except (ValueError, RecursionError) as exc:
+        raise BadEvent(f"the event ({len(event)} bytes) is not JSON; an OSS trigger sends a JSON object") from exc
+
+
+def _records(document: object) -> list[tuple[str, object]]:
+    """The records with their places in the document, e.g. `events[0]`."""
+    if isinstance(document, dict) and isinstance(document.get("events"), list):
+        records = [(f"events[{i}]", record) for i, record in enumerate(document["events"])]
+    elif isinstance(document, dict) and "data" in document:
+        records = [("data", document["data"])]
+    elif isinstance(document, list):
+        records = [
+            (f"[{i}].data", item.get("data") if isinstance(item, dict) else item) for i, item in enumerate(document)
+        ]
+    else:
+        raise BadEvent(
+            f"{_describe(document)}; an OSS trigger sends {{'events': [...]}}, EventBridge an object with 'data'"
+        )
+    if not records:
+        raise BadEvent("the event holds no record; 'events' has at least one in each event that OSS sends")
+    return records
+
+
+def _describe(document: object) -> str:
+    if isinstance(document, dict) and "triggerTime" in document:
+        return (
+            f"the event is a timer's (trigger {document.get('triggerName')!r:.80}), not an upload; remove that trigger"
+        )
+    if isinstance(document, dict):
+        return f"the event is an object with the keys {sorted(document)[:10]!r:.200}, not an upload"
+    return f"the event is a JSON {type(document).__name__}, not an upload"
+
+
+def _parse_record(record: object, place: str) -> Upload | BadEvent:
+    try:
+        return _upload(record, place)
+    except BadEvent as exc:
+        return exc
+
+
+def _upload(record: object, place: str) -> Upload:
+    name = _get(record, place, "eventName", str).removeprefix("oss:")
+    judged = name in JUDGED_EVENTS
+    # An upload part or a removal carries no etag: what is ignored needs only a name to be recorded by.
+    etag = _get(record, place, "oss.object.eTag", str, None if judged else "")
+    upload = Upload(
+        bucket=_get(record, place, "oss.bucket.name", str),
+        key=_get(record, place, "oss.object.key", str),
+        etag=etag.strip('"').upper(),
+        version_id=None,
+        size_bytes=_get(record, place, "oss.object.size", int, None if judged else 0),
+        content_type=None,
+        region=_get(record, place, "region", str).removeprefix("oss-"),
+        event_name=name,
+        uploaded_at=_get(record, place, "eventTime", str),
+        request_id=_get(record, place, "responseElements.requestId", str, None if judged else ""),
+    )
+    _check(upload, place, judged=judged)
+    return upload
+
+
+def _check(upload: Upload, place: str, *, judged: bool) -> None:
+    named = {"oss.bucket.name": upload.bucket, "oss.object.key": upload.key}
+    if judged:
+        named |= {"responseElements.requestId": upload.request_id}
+    if judged and upload.event_name != SYMLINK_EVENT:
+        named |= {"oss.object.eTag": upload.etag}
+    for path, value in named.items():
+        if not value:
+            raise BadEvent(f"{place}.{path} is empty; OSS sends a value")
+    if upload.size_bytes < 0:
+        raise BadEvent(f"{place}.oss.object.size is {upload.size_bytes}; a size in bytes is 0 or more")
+
+
+def _get(record: object, place: str, path: str, kind: type[Wanted], default: Wanted | None = None) -> Wanted:
+    """The value at a dotted path, of that very type; absent with a default, the default."""
+    value = record
+    for step in path.split("."):
+        if not isinstance(value, dict):
+            raise BadEvent(f"{place} is a {type(record).__name__} with nothing at {path!r}; an object is needed there")
+        value = value.get(step)
+        if value is None and default is not None:
+            return default
+    if value is None:
+        raise BadEvent(f"{place}.{path} is missing; OSS sends it in each record")
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise BadEvent(f"{place}.{path} is {value!r:.80}; {kind.__name__} is needed there")
+    if isinstance(value, str) and SURROGATE.search(value):
+        raise BadEvent(f"{place}.{path} {value!r:.80} is no text that UTF-8 can write")
+    return value

@@ -1,0 +1,104 @@
+"""A located upload -> Verdict, or the reason why there is none."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
+
+from handler.errors import FailureKind, NoVerdict, OperatorError
+from handler.model import Upload, Verdict
+from handler.ports import Moderator, Store, StoredObject
+
+# The vendor's limits for an image: at most 20 MB; an empty one is none.
+LARGEST_IMAGE_BYTES = 20 * 1024 * 1024
+LONGEST_URL = 2048
+URL_LIFE_S = 300
+# Below this a call is not worth starting: the service alone may take 3 s to download.
+SHORTEST_CALL_S = 1.0
+FIRST_PAUSE_S = 0.25
+LONGEST_PAUSE_S = 5.0
+PASSING = frozenset({FailureKind.UNAVAILABLE, FailureKind.UNREADABLE})
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Asks the service about one upload, again while it is worth it and there is time.
+
+    `deadline` is on `clock`, in seconds. `attempts` in the answers counts calls to the service.
+    """
+
+    moderator: Moderator
+    store: Store
+    clock: Callable[[], float]
+    sleep: Callable[[float], None]
+    deadline: float
+
+    def judge(self, upload: Upload, found: StoredObject) -> tuple[Verdict | NoVerdict, bool]:
+        """Answer with the verdict (or why there is none), and whether it is certain to be of these very bytes.
+
+        An older version is judged by a signed URL that names it, all else by name: what is under the name may have
+        changed meanwhile. Raises OperatorError.
+        """
+        ruled_out = rule_out(upload, found)
+        if ruled_out is not None:
+            return ruled_out, True
+        if not found.is_current:
+            return self.judge_exactly(upload, found), found.is_pinned
+        answer = self._ask(upload, None)
+        if isinstance(answer, NoVerdict) and answer.kind is FailureKind.REJECTED:
+            return self._ask_otherwise(upload, found, answer), found.is_pinned
+        return answer, False
+
+    def judge_exactly(self, upload: Upload, found: StoredObject) -> Verdict | NoVerdict:
+        """Have this version judged, by a signed URL."""
+        url = self._sign(found)
+        return url if isinstance(url, NoVerdict) else self._ask(upload, url)
+
+    def _ask_otherwise(self, upload: Upload, found: StoredObject, refused: NoVerdict) -> Verdict | NoVerdict:
+        """Try a signed URL where the service refused the request itself, e.g. for its key."""
+        answer = self.judge_exactly(upload, found)
+        if isinstance(answer, NoVerdict) and answer.kind is FailureKind.UNREADABLE:
+            return refused
+        return answer
+
+    def _sign(self, found: StoredObject) -> str | NoVerdict:
+        try:
+            url = self.store.sign(found, expires_s=URL_LIFE_S)
+        except OperatorError as exc:
+            return NoVerdict(FailureKind.REJECTED, f"no link can be signed for {found.location!r}: {exc}")
+        if len(url) > LONGEST_URL:
+            message = f"a signed link to {found.location!r} has {len(url)} characters; the service takes {LONGEST_URL}"
+            return NoVerdict(FailureKind.REJECTED, message)
+        return url
+
+    def _ask(self, upload: Upload, url: str | None) -> Verdict | NoVerdict:
+        retrying = Retrying(
+            retry=retry_if_exception(lambda exc: isinstance(exc, NoVerdict) and exc.kind in PASSING),
+            stop=self._is_too_late,
+            # Full jitter: instances share no memory, so chance must keep them apart.
+            wait=wait_random_exponential(multiplier=FIRST_PAUSE_S, max=LONGEST_PAUSE_S),
+            sleep=self.sleep,
+            reraise=True,
+        )
+        try:
+            return retrying(lambda: self.moderator.judge(upload, url=url, timeout_s=self._time_left_s()))
+        except NoVerdict as exc:
+            return exc
+
+    def _is_too_late(self, state: RetryCallState) -> bool:
+        return self.clock() + state.upcoming_sleep + SHORTEST_CALL_S > self.deadline
+
+    def _time_left_s(self) -> float:
+        return max(self.deadline - self.clock(), SHORTEST_CALL_S)
+
+
+def rule_out(upload: Upload, found: StoredObject) -> NoVerdict | None:
+    """Say why no call is needed to know that there will be no verdict; None where one is."""
+    if found.is_symlink:
+        return NoVerdict(FailureKind.SYMLINK, f"{found.location!r} is a link, not an image")
+    if upload.size_bytes == 0:
+        return NoVerdict(FailureKind.UNSUPPORTED, f"{found.location!r} is empty")
+    if upload.size_bytes > LARGEST_IMAGE_BYTES:
+        message = f"{found.location!r} has {upload.size_bytes} bytes; the service takes {LARGEST_IMAGE_BYTES}"
+        return NoVerdict(FailureKind.TOO_LARGE, message)
+    return None

@@ -1,0 +1,91 @@
+"""Which bytes in the store an upload is."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from urllib.parse import unquote, unquote_plus
+
+from handler.errors import ObjectChanged, ObjectGone
+from handler.events import SYMLINK_EVENT
+from handler.model import Upload
+from handler.ports import Store, StoredObject
+
+# Last-Modified is cut to seconds, and how it relates to the event's time is not documented.
+SAME_MOMENT = timedelta(seconds=2)
+
+
+def locate(upload: Upload, store: Store) -> tuple[Upload, StoredObject]:
+    """Find the upload's own bytes; answers with the upload completed by what OSS knows (key, version, type, size).
+
+    In a versioned bucket an older version is found too. Raises ObjectGone where the bytes are no longer there, and
+    ObjectChanged where others took their place in a bucket without versions.
+    """
+    if upload.event_name == SYMLINK_EVENT:
+        return upload, _locate_link(upload, store)
+    now = store.head(upload.bucket, upload.key)
+    if now is None:
+        return _locate_decoded(upload, store)
+    if _is_it(now, upload) and not (now.is_pinned and _is_later(now, upload)):
+        return _complete(upload, now), now
+    version = None if now.version_id is None else _locate_version(upload, store)
+    if version is not None:
+        return _complete(upload, version), version
+    if now.is_pinned or now.is_deletion:
+        raise ObjectGone(f"no version of {now.location!r} holds these bytes any more")
+    raise ObjectChanged(f"{now.location!r} holds other bytes by now")
+
+
+def _is_it(found: StoredObject, upload: Upload) -> bool:
+    # A link answers with the etag of its target, which may well be that of the upload.
+    return found.etag == upload.etag and not found.is_symlink
+
+
+def _locate_link(upload: Upload, store: Store) -> StoredObject:
+    link = store.link(upload.bucket, upload.key)
+    if link is not None:
+        return link
+    if store.head(upload.bucket, upload.key) is None:
+        raise ObjectGone(f"no link at {upload.bucket}/{upload.key!r} any more")
+    raise ObjectChanged(f"{upload.bucket}/{upload.key!r} is no link any more")
+
+
+def _locate_decoded(upload: Upload, store: Store) -> tuple[Upload, StoredObject]:
+    """Keys arrive raw in events, by nine of ten public consumers; should one arrive encoded, its etag tells."""
+    for key in dict.fromkeys([unquote(upload.key), unquote_plus(upload.key)]):
+        now = store.head(upload.bucket, key) if key != upload.key else None
+        if now is not None and _is_it(now, upload):
+            return _complete(replace(upload, key=key), now), now
+    raise ObjectGone(f"nothing at {upload.bucket}/{upload.key!r} any more")
+
+
+def _locate_version(upload: Upload, store: Store) -> StoredObject | None:
+    """Among the versions with these very bytes, the one nearest to the event in time."""
+    own = [version for version in store.versions(upload.bucket, upload.key) if _is_it(version, upload)]
+    for version in sorted(own, key=lambda version: abs(_age(version, upload))):
+        found = store.head(upload.bucket, upload.key, version.version_id)
+        if found is not None:
+            return replace(found, is_current=version.is_current)
+    return None
+
+
+def _is_later(found: StoredObject, upload: Upload) -> bool:
+    """Whether these bytes were written again after the event: another upload of the same picture."""
+    return _age(found, upload) > SAME_MOMENT
+
+
+def _age(found: StoredObject, upload: Upload) -> timedelta:
+    """How much later than the event the bytes were written; zero where either time can't be read."""
+    try:
+        uploaded_at = datetime.fromisoformat(upload.uploaded_at.replace("Z", "+00:00"))
+        return parsedate_to_datetime(found.last_modified) - uploaded_at
+    except (ValueError, TypeError, OverflowError):
+        return timedelta()
+
+
+def _complete(upload: Upload, found: StoredObject) -> Upload:
+    return replace(
+        upload,
+        version_id=found.version_id,
+        content_type=found.headers.get("Content-Type"),
+        size_bytes=found.size_bytes,
+    )

@@ -1,0 +1,64 @@
+"""structlog set-up, and an Outcome as the one JSON document that the log line and the handler's answer share."""
+
+import logging
+import sys
+from dataclasses import asdict
+from typing import Any
+
+import structlog
+
+from handler.model import JSON_FORM_VERSION, Outcome
+
+EVENT = "upload.moderated"
+# At INFO and DEBUG the SDKs write what they send and what they are answered, keys, tokens and signatures included; the
+# root logger of Function Compute is not ours to set.
+TALKATIVE_LOGGERS = ("oss2", "darabonba-core", "alibabacloud-tea", "urllib3")
+
+
+def set_up_log(level: str) -> structlog.typing.FilteringBoundLogger:
+    """Make the logger: one line of ASCII JSON on standard output for each call; and keep the SDKs' own quiet.
+
+    Standard output, because Function Compute's own log handler decorates lines and cuts them. ASCII, because a key is
+    an uploader's text, and no control character of it (of Unicode's neither) may reach a terminal.
+    """
+    for name in TALKATIVE_LOGGERS:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logger: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
+        structlog.WriteLogger(sys.stdout),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+            structlog.processors.JSONRenderer(ensure_ascii=True),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
+    )
+    return logger
+
+
+def document(outcome: Outcome, *, details: bool) -> dict[str, Any]:
+    """The outcome in the project's JSON form: `v`, `upload`, `verdict`, `decision`, `outcome`; absent parts are null.
+
+    Without `details`, what the service says of the picture in words (descriptions, extra information) stays out.
+    """
+    whole = asdict(outcome)
+    parts = {noun: whole.pop(noun) for noun in ("upload", "verdict", "decision")}
+    if not details:
+        _drop_prose(parts)
+    return {"v": JSON_FORM_VERSION, **parts, "outcome": whole}
+
+
+def _drop_prose(parts: dict[str, Any]) -> None:
+    verdict, decision = parts["verdict"], parts["decision"]
+    if verdict:
+        del verdict["ext"]
+    for noun in (verdict, decision):
+        for finding in noun["findings"] if noun else ():
+            del finding["description"]
+
+
+def log_outcome(logger: structlog.typing.FilteringBoundLogger, outcome: Outcome, *, details: bool) -> dict[str, Any]:
+    """Write the line for one upload, an error where the invocation will fail for it; answers with the document."""
+    written = document(outcome, details=details)
+    write = logger.error if outcome.error else logger.info
+    write(EVENT, **written)
+    return written

@@ -1,0 +1,133 @@
+"""The seams between the pipeline and the SDKs, and the values that cross them."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from handler.model import Upload, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """What OSS says of the bytes that are under a key now, or of one version of them.
+
+    `etag` is upper-case without quotes. `last_modified` is the HTTP date as OSS wrote it (one-second resolution).
+    `version_id` is None in a bucket that never had versions, "null" for bytes written while versioning was not
+    enabled. `headers` are the standard ones that travel with the bytes (Content-Type, Cache-Control, …), `metadata`
+    the user's own, without the `x-oss-meta-` prefix. `object_type`: Normal, Multipart, Appendable, Symlink, or
+    DeleteMarker where a versioned bucket says that its current version is a deletion.
+    """
+
+    bucket: str
+    key: str
+    etag: str
+    last_modified: str
+    size_bytes: int
+    version_id: str | None = None
+    is_current: bool = True
+    object_type: str = "Normal"
+    storage_class: str = "Standard"
+    crc64: str | None = None
+    tag_count: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_symlink(self) -> bool:
+        """A link: its etag and size are those of its target."""
+        return self.object_type == "Symlink"
+
+    @property
+    def is_deletion(self) -> bool:
+        """The current version says that the key was deleted; older bytes may lie below."""
+        return self.object_type == "DeleteMarker"
+
+    @property
+    def is_pinned(self) -> bool:
+        """The version id names these bytes for ever: no overwrite can put others in their place.
+
+        A null version is overwritten while versioning is suspended, and no answer tells whether it is.
+        """
+        return self.version_id not in {None, "null"}
+
+    @property
+    def location(self) -> str:
+        """`bucket/key`."""
+        return f"{self.bucket}/{self.key}"
+
+    def holds_same_bytes_as(self, other: "StoredObject") -> bool:
+        """Whether both are one upload: by version id, else by etag and Last-Modified."""
+        if self.is_pinned or other.is_pinned:
+            return self.version_id == other.version_id
+        return (self.etag, self.last_modified, self.object_type) == (other.etag, other.last_modified, other.object_type)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldCopy:
+    """How a quarantined copy is written: where, with which headers, metadata and tags.
+
+    `headers` are the standard ones (Content-Type, …), `metadata` is the copy's whole user metadata (at most 8 KB);
+    `sidecar` is the JSON of what had no room in these, written beside the copy before it, or None.
+    """
+
+    bucket: str
+    key: str
+    headers: dict[str, str]
+    metadata: dict[str, str]
+    tags: dict[str, str]
+    sidecar: bytes | None = None
+
+
+class Moderator(Protocol):
+    """The moderation service."""
+
+    def judge(self, upload: Upload, *, url: str | None, timeout_s: float) -> Verdict:
+        """Ask once, by bucket and key, or by a signed URL where one is given.
+
+        Raises NoVerdict with its kind, or OperatorError.
+        """
+
+
+class Store(Protocol):
+    """The bucket that is watched.
+
+    Every method raises OperatorError where OSS refuses us and StoreUnavailable where it fails.
+    """
+
+    def head(self, bucket: str, key: str, version_id: str | None = None) -> StoredObject | None:
+        """What is under the key now, or that version of it; None where nothing is. A link answers for its target."""
+
+    def link(self, bucket: str, key: str) -> StoredObject | None:
+        """The link itself, also where its target is missing; None where the key holds no link."""
+
+    def versions(self, bucket: str, key: str) -> list[StoredObject]:
+        """Every version under exactly this key, newest first, deletions left out."""
+
+    def delete(self, found: StoredObject) -> None:
+        """Remove these bytes: the exact version where there is one. A missing object counts as done."""
+
+    def sign(self, found: StoredObject, *, expires_s: int) -> str:
+        """A URL that reads exactly this object (and version) from the public network for that long."""
+
+
+class Tags(Protocol):
+    """The tags of an object (at most 10)."""
+
+    def read_tags(self, found: StoredObject) -> dict[str, str]:
+        """All tags. Raises ObjectGone."""
+
+    def write_tags(self, found: StoredObject, tags: dict[str, str]) -> None:
+        """Replace all tags. Raises ObjectGone."""
+
+
+class Quarantine(Protocol):
+    """The bucket that holds what was quarantined."""
+
+    def hold(self, found: StoredObject, copy: HeldCopy) -> str | None:
+        """Copy exactly these bytes and verify the copy (CRC-64 or etag, and size).
+
+        Answers with a note where the copy had to go without its tags. Raises ObjectChanged where the source is no
+        longer what was found, ObjectGone, CannotCopy, OperatorError, StoreUnavailable.
+        """
+
+    def find(self, bucket: str, key: str) -> StoredObject | None:
+        """The copy at that place, or None."""

@@ -1,0 +1,127 @@
+"""The function's settings, read once from its environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from handler.errors import BadSettings
+
+# Function Compute delivers an asynchronous event once and retries it up to 8 times
+# (`asyncInvokeConfig.maxAsyncRetryAttempts`, 0-8).
+MOST_DELIVERIES = 9
+NAMES = (
+    "POLICY",
+    "QUARANTINE_BUCKET",
+    "LEDGER_BUCKET",
+    "WATCHED_BUCKETS",
+    "MAX_DELIVERIES",
+    "OSS_ENDPOINT",
+    "GREEN_ENDPOINT",
+    "GREEN_REGION",
+    "LOG_LEVEL",
+    "LOG_DETAILS",
+)
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The environment of the function, checked.
+
+    `policy` is the path of the policy file, relative to the code directory. `max_deliveries` (1-9) is one more than
+    the function's `maxAsyncRetryAttempts`. Endpoints are URLs; `oss_endpoint` is None where the function's region
+    decides. `policy_values` are the settings that a policy may name as `${NAME}`.
+    """
+
+    policy: str
+    watched_buckets: tuple[str, ...]
+    max_deliveries: int
+    quarantine_bucket: str | None
+    oss_endpoint: str | None
+    green_endpoint: str
+    green_region: str
+    log_level: str
+    log_details: bool
+
+    @property
+    def policy_values(self) -> dict[str, str]:
+        """The settings that a policy may name, those that are set."""
+        values = {"QUARANTINE_BUCKET": self.quarantine_bucket, "GREEN_REGION": self.green_region}
+        return {name: value for name, value in values.items() if value}
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> "Settings":
+        """Read the settings; raises BadSettings with every mistake, one a line, each with the variable's name."""
+        mistakes = _misspelt(env)
+        region = env.get("GREEN_REGION") or "ap-southeast-1"
+        settings = cls(
+            policy=_required(env, "POLICY", "the path of the policy file, e.g. policies/default.yml", mistakes),
+            watched_buckets=_buckets(env, mistakes),
+            max_deliveries=_max_deliveries(env, mistakes),
+            quarantine_bucket=env.get("QUARANTINE_BUCKET") or None,
+            oss_endpoint=_endpoint(env, "OSS_ENDPOINT", mistakes),
+            green_endpoint=_endpoint(env, "GREEN_ENDPOINT", mistakes) or f"https://green-cip.{region}.aliyuncs.com",
+            green_region=region,
+            log_level=_one_of(env, "LOG_LEVEL", LOG_LEVELS, "INFO", mistakes),
+            log_details=_one_of(env, "LOG_DETAILS", ("true", "false"), "false", mistakes) == "true",
+        )
+        if env.get("LEDGER_BUCKET"):
+            mistakes.append("LEDGER_BUCKET: this version keeps no ledger; leave it empty")
+        if mistakes:
+            raise BadSettings("\n".join(mistakes))
+        return settings
+
+
+def _misspelt(env: Mapping[str, str]) -> list[str]:
+    """Name the variables that look like a setting of ours but are none: an environment is full of strangers' names."""
+    import difflib  # noqa: PLC0415  (costs cold start, and is needed only where a setting is unknown)
+
+    unknown = [name for name in env if name not in NAMES]
+    close = [(name, difflib.get_close_matches(name, NAMES, n=1, cutoff=0.85)) for name in sorted(unknown)]
+    return [f"{name}: unknown setting; did you mean {match[0]}?" for name, match in close if match]
+
+
+def _required(env: Mapping[str, str], name: str, meaning: str, mistakes: list[str]) -> str:
+    value = env.get(name, "")
+    if not value:
+        mistakes.append(f"{name}: missing; set it to {meaning}")
+    return value
+
+
+def _buckets(env: Mapping[str, str], mistakes: list[str]) -> tuple[str, ...]:
+    text = _required(env, "WATCHED_BUCKETS", "the buckets whose triggers call this function, with commas", mistakes)
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if text and not names:
+        mistakes.append(f"WATCHED_BUCKETS: {text!r} names no bucket")
+    return names
+
+
+def _max_deliveries(env: Mapping[str, str], mistakes: list[str]) -> int:
+    text = _required(env, "MAX_DELIVERIES", "one more than the function's maxAsyncRetryAttempts", mistakes)
+    if text in {str(number) for number in range(1, MOST_DELIVERIES + 1)}:
+        return int(text)
+    if text:
+        mistakes.append(f"MAX_DELIVERIES: {text!r} is no whole number from 1 to {MOST_DELIVERIES}")
+    return 1
+
+
+def _endpoint(env: Mapping[str, str], name: str, mistakes: list[str]) -> str | None:
+    value = env.get(name, "")
+    if value and not _is_url(value):
+        mistakes.append(f"{name}: {value!r} is no URL; one like https://oss-ap-southeast-1.aliyuncs.com would be right")
+    return value or None
+
+
+def _is_url(value: str) -> bool:
+    try:
+        url = urlsplit(value)
+    except ValueError:
+        return False
+    return url.scheme in {"https", "http"} and bool(url.hostname)
+
+
+def _one_of(env: Mapping[str, str], name: str, words: tuple[str, ...], default: str, mistakes: list[str]) -> str:
+    value = env.get(name) or default
+    if value not in words:
+        mistakes.append(f"{name}: {value!r} is unknown; one of {', '.join(words)} would be right")
+    return value
