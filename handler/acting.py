@@ -1,8 +1,8 @@
 """A Decision -> what is done to the object, and the Outcome of that."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from handler.errors import ObjectChanged, ObjectGone, OperatorError
+from handler.errors import ObjectChanged, ObjectGone, OperatorError, StoreUnavailable
 from handler.holding import held_copy, held_key
 from handler.model import Action, Decision, Mode, Outcome, Status, Upload, Verdict, assert_never
 from handler.policy import Policy
@@ -98,7 +98,7 @@ class Actor:
             raise OperatorError(
                 f"policy {self.policy.id} has no quarantine for {found.location!r}; add quarantine.bucket"
             )
-        plan = self._plan(found, decision, Status.QUARANTINED, evict=True)
+        plan = self._plan_copy(found, decision)
         copy = held_copy(
             found,
             bucket=rules.bucket,
@@ -129,6 +129,14 @@ class Actor:
             return self.is_unchanged(found)
         except (ObjectGone, ObjectChanged):
             return False
+
+    def _plan_copy(self, found: StoredObject, decision: Decision) -> TagPlan:
+        """Plan the copy's tags; the user's are given up where they can't be read: a tag never stops a quarantine."""
+        try:
+            return self._plan(found, decision, Status.QUARANTINED, evict=True)
+        except (OperatorError, StoreUnavailable) as exc:
+            plan = self._plan(replace(found, tag_count=0), decision, Status.QUARANTINED, evict=True)
+            return replace(plan, note=f"the user's tags are not on the copy: {exc}")
 
     def _plan(self, found: StoredObject, decision: Decision, status: Status, *, evict: bool) -> TagPlan:
         rules = self.policy.tags

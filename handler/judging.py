@@ -17,7 +17,6 @@ URL_LIFE_S = 300
 SHORTEST_CALL_S = 1.0
 FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 5.0
-PASSING = frozenset({FailureKind.UNAVAILABLE, FailureKind.UNREADABLE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ class Judge:
 
     def _ask(self, upload: Upload, url: str | None) -> Verdict | NoVerdict:
         retrying = Retrying(
-            retry=retry_if_exception(lambda exc: isinstance(exc, NoVerdict) and exc.kind in PASSING),
+            retry=retry_if_exception(lambda exc: self._may_pass(exc, upload, url)),
             stop=self._is_too_late,
             # Full jitter: instances share no memory, so chance must keep them apart.
             wait=wait_random_exponential(multiplier=FIRST_PAUSE_S, max=LONGEST_PAUSE_S),
@@ -84,6 +83,15 @@ class Judge:
             return retrying(lambda: self.moderator.judge(upload, url=url, timeout_s=self._time_left_s()))
         except NoVerdict as exc:
             return exc
+
+    def _may_pass(self, exc: BaseException, upload: Upload, url: str | None) -> bool:
+        """Whether to ask again: what can't be read because it is gone, or is another by now, needs no more tries."""
+        if not isinstance(exc, NoVerdict):
+            return False
+        if exc.kind is FailureKind.UNREADABLE:
+            now = self.store.head(upload.bucket, upload.key, upload.version_id if url else None)
+            return now is not None and now.etag == upload.etag
+        return exc.kind is FailureKind.UNAVAILABLE
 
     def _is_too_late(self, state: RetryCallState) -> bool:
         return self.clock() + state.upcoming_sleep + SHORTEST_CALL_S > self.deadline

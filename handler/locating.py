@@ -50,12 +50,20 @@ def _locate_link(upload: Upload, store: Store) -> StoredObject:
 
 
 def _locate_decoded(upload: Upload, store: Store) -> tuple[Upload, StoredObject]:
-    """Keys arrive raw in events, by nine of ten public consumers; should one arrive encoded, its etag tells."""
-    for key in dict.fromkeys([unquote(upload.key), unquote_plus(upload.key)]):
-        now = store.head(upload.bucket, key) if key != upload.key else None
+    """Take another spelling of the key where its etag is the event's."""
+    for key in spellings(upload.key)[1:]:
+        now = store.head(upload.bucket, key)
         if now is not None and _is_it(now, upload):
             return _complete(replace(upload, key=key), now), now
     raise ObjectGone(f"nothing at {upload.bucket}/{upload.key!r} any more")
+
+
+def spellings(key: str) -> list[str]:
+    """The key as it is, then decoded in both ways, where that is another.
+
+    Keys arrive raw in events, by nine of ten public consumers; should one arrive encoded, one of these is meant.
+    """
+    return list(dict.fromkeys([key, unquote(key), unquote_plus(key)]))
 
 
 def _locate_version(upload: Upload, store: Store) -> StoredObject | None:

@@ -15,7 +15,7 @@ from handler.errors import (
 from handler.events import JUDGED_EVENTS, SYMLINK_EVENT
 from handler.holding import held_key, is_held
 from handler.judging import Judge
-from handler.locating import locate
+from handler.locating import locate, spellings
 from handler.meter import Meter
 from handler.model import Action, Decision, Mode, Outcome, Status, Upload, Verdict
 from handler.policy import Policy, decide, decide_failure, in_scope
@@ -172,9 +172,11 @@ class _Case:
         """Tell an upload that an earlier delivery quarantined from one that its owner removed."""
         rules = self.policy.quarantine
         if rules is not None and self.policy.can_quarantine:
-            held = self.services.quarantine.find(rules.bucket, held_key(self.event_upload, rules.prefix))
-            if held is not None:
-                return Outcome(self.upload, Status.QUARANTINED, location=held.location)
+            for key in spellings(self.event_upload.key):
+                place = held_key(replace(self.event_upload, key=key), rules.prefix)
+                held = self.services.quarantine.find(rules.bucket, place)
+                if held is not None:
+                    return Outcome(self.upload, Status.QUARANTINED, location=held.location)
         return self._end(Status.GONE)
 
     def _end(self, status: Status, error: str | None = None) -> Outcome:

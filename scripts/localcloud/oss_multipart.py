@@ -10,6 +10,7 @@ from scripts.localcloud.oss_call import (
     check_digest,
     no_content,
     object_headers,
+    read_acl,
     requested_tags,
     write_object,
     written_headers,
@@ -73,7 +74,10 @@ def complete(call: Call) -> Answer:
         parts = _listed_parts(call, upload)
         digest = hashlib.md5(b"".join(bytes.fromhex(etag_of(part)) for part in parts), usedforsecurity=False)
         body, etag = b"".join(part.value for part in parts), f"{digest.hexdigest()}-{len(parts)}"
-        version = write_object(call, body, dict(upload.metadata), upload.tags or {}, etag)
+        metadata = dict(upload.metadata)
+        if "x-oss-object-acl" in request.headers:
+            metadata["x-oss-object-acl"] = read_acl(request.headers)
+        version = write_object(call, body, metadata, upload.tags or {}, etag)
         store.drop_multipart(request.bucket, upload_id)
         headers = written_headers(call, version)
     fields = (text("Bucket", request.bucket), text("Key", request.key), text("ETag", headers["ETag"]))

@@ -1,0 +1,55 @@
+"""The errors of OSS in our words, in one place. Most specific first.
+
+Only the code, the status and the request id are repeated: the body of an OSS error can hold keys and signatures.
+"""
+
+import oss2
+
+from handler.errors import CannotCopy, ObjectChanged, ObjectGone, OperatorError, StoreUnavailable, WardenError
+
+HTTP_NOT_MODIFIED = 304
+HTTP_NOT_FOUND = 404
+HTTP_PRECONDITION_FAILED = 412
+HTTP_TOO_MANY_REQUESTS = 429
+HTTP_SERVER_ERROR = 500
+# Negative statuses are oss2's own: no connection, a checksum that does not fit, an answer that can't be read.
+FAULTS_ON_THE_WAY = frozenset(
+    {
+        oss2.exceptions.OSS_REQUEST_ERROR_STATUS,
+        oss2.exceptions.OSS_INCONSISTENT_ERROR_STATUS,
+        oss2.exceptions.OSS_FORMAT_ERROR_STATUS,
+        HTTP_TOO_MANY_REQUESTS,
+    }
+)
+# NoSuchUpload: the answer to the completion of a multipart copy was lost, and the copy is asked for again.
+PASSING_CODES = frozenset({"RequestTimeout", "QpsLimitExceeded", "DownloadTrafficRateLimitExceeded", "NoSuchUpload"})
+# OSS API reference, CopyObject: an archived object must be restored first; an appendable object in a versioned bucket
+# is not copied.
+UNCOPIABLE_CODES = frozenset({"InvalidObjectState", "OperationNotSupported", "ObjectNotAppendable"})
+# A link whose target is missing, or is itself a link: there are no bytes behind the key.
+LINK_TARGET_CODES = frozenset({"SymlinkTargetNotExist", "InvalidTargetType"})
+HINTS = {
+    "AccessDenied": "give the function's role that right, or look for a bucket policy that denies it",
+    "NoSuchBucket": "create the bucket, or mend its name in the settings",
+    "InvalidAccessKeyId": "the credentials are not of this account; check the function's role",
+    "SignatureDoesNotMatch": "the credentials are wrong; check the function's role and the region",
+    "SecurityTokenExpired": "the token has run out; Function Compute renews it with the next instance",
+    "InvalidSecurityToken": "the token does not fit the key; check the function's role",
+    "RequestTimeTooSkewed": "the clock of the caller is more than 15 minutes off",
+}
+
+
+def translate(exc: oss2.exceptions.OssError, doing: str) -> WardenError:
+    """Say it in our words; `doing` names the call and the object, with the key as data (`copy uploads/'a.jpg'`)."""
+    # oss2's SelectOperationFailed has no request id.
+    request_id = getattr(exc, "request_id", "")
+    facts = f"could not {doing}: OSS says {exc.code or type(exc).__name__} (HTTP {exc.status}, request {request_id})"
+    if exc.status in FAULTS_ON_THE_WAY or exc.status >= HTTP_SERVER_ERROR or exc.code in PASSING_CODES:
+        return StoreUnavailable(facts)
+    if exc.code in LINK_TARGET_CODES or (exc.status == HTTP_NOT_FOUND and exc.code != "NoSuchBucket"):
+        return ObjectGone(facts)
+    if exc.status in {HTTP_PRECONDITION_FAILED, HTTP_NOT_MODIFIED}:
+        return ObjectChanged(facts)
+    if exc.code in UNCOPIABLE_CODES:
+        return CannotCopy(facts)
+    return OperatorError(f"{facts}; {HINTS.get(exc.code, 'this is no fault of the object')}")

@@ -1,0 +1,159 @@
+"""The function's entry: `initializer(context)` and `handler(event, context)`. The composition root.
+
+Only here the environment is read and everything wired together. Function Compute calls the initializer once for each
+instance, then the handler for one invocation at a time.
+"""
+
+import json
+import os
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from handler.adapters.green import GreenModerator
+from handler.adapters.oss import OssStore
+from handler.adapters.policy_file import load_policy
+from handler.credentials import Credentials
+from handler.errors import BadEvent, InvocationFailed, WardenError
+from handler.events import parse_event
+from handler.holding import is_held
+from handler.log import log_outcome, set_up_log
+from handler.meter import Meter
+from handler.model import JSON_FORM_VERSION, Outcome, Status, Upload
+from handler.pipeline import Delivery, Services, moderate
+from handler.policy import Policy
+from handler.settings import Settings
+
+CODE = Path(__file__).resolve().parent.parent
+# Kept back from asking the service, for what is to be done with the answer: copies, tags, a last look.
+RESERVE_SHARE = 0.25
+LONGEST_RESERVE_S = 10.0
+
+
+@dataclass(slots=True)
+class Warden:
+    """One instance at work: its settings and policy for life, its clients while their credentials live."""
+
+    settings: Settings
+    policy: Policy
+    log: Any
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    _services: dict[Credentials, Services] = field(default_factory=dict)
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> "Warden":
+        """Raises BadSettings and BadPolicy, each with every mistake."""
+        settings = Settings.from_env(env)
+        policy = load_policy(CODE / settings.policy, settings.policy_values, settings.watched_buckets)
+        return cls(settings, policy, set_up_log(settings.log_level))
+
+    def services(self, context: Any, env: Mapping[str, str]) -> Services:  # noqa: ANN401  (Function Compute's object)
+        """The clients for the credentials of this invocation; made anew when these change (STS, every 36 hours)."""
+        credentials = Credentials.find(context, env)
+        if credentials not in self._services:
+            self._services = {credentials: self._connect(credentials, context.region)}
+        return self._services[credentials]
+
+    def _connect(self, credentials: Credentials, region: str) -> Services:
+        meter = Meter()
+        inside = f"https://oss-{region}-internal.aliyuncs.com"
+        endpoint = self.settings.oss_endpoint or inside
+        store = OssStore(
+            credentials,
+            endpoint=endpoint,
+            public_endpoint=endpoint.replace("-internal.aliyuncs.com", ".aliyuncs.com"),
+            region=region,
+            meter=meter,
+            sleep=self.sleep,
+        )
+        moderator = GreenModerator(
+            credentials,
+            endpoint=self.settings.green_endpoint,
+            region=self.settings.green_region,
+            service=self.policy.moderation.service,
+            info_types=self.policy.moderation.info_types,
+            referer=self.policy.moderation.referer,
+            meter=meter,
+            clock=self.clock,
+        )
+        return Services(moderator, store, store, store, meter, self.clock, self.sleep)
+
+    def moderate(self, record: Upload | BadEvent, services: Services, delivery: Delivery, share_s: float) -> Outcome:
+        """Bring one record to its Outcome within its share of the time; raises nothing."""
+        if isinstance(record, BadEvent):
+            return Outcome(None, Status.FAILED, delivery=delivery.number, error=str(record))
+        if record.bucket not in self.settings.watched_buckets and not is_held(record, self.policy.quarantine):
+            watched = ", ".join(self.settings.watched_buckets)
+            error = (
+                f"bucket {record.bucket!r} is not watched ({watched}); add it to WATCHED_BUCKETS or remove its trigger"
+            )
+            return Outcome(record, Status.FAILED, delivery=delivery.number, error=error)
+        try:
+            return moderate(record, self.policy, services, delivery, share_s=share_s)
+        except Exception as exc:  # noqa: BLE001  (a bug in one record must not cost the others their try; it is reported)
+            return Outcome(record, Status.FAILED, delivery=delivery.number, error=_describe_bug(exc))
+
+
+_instance: dict[str, Warden] = {}
+
+
+def initializer(context: Any) -> None:  # noqa: ANN401  (Function Compute's object)
+    """Read settings and policy, and build the clients. A mistake in them fails here, with all of it said."""
+    warden = Warden.from_env(os.environ)
+    warden.services(context, os.environ)
+    _instance["warden"] = warden
+
+
+def handler(event: bytes, context: Any) -> str:  # noqa: ANN401  (Function Compute's object)
+    """Moderate every upload of one event; answers with `{"v": 1, "outcomes": [document, …]}`.
+
+    Raises InvocationFailed where a record must be delivered again or is for the operator, after all were tried.
+    """
+    if not _instance:
+        initializer(context)
+    warden = _instance["warden"]
+    ends_at = warden.clock() + _budget_s(context)
+    try:
+        records = parse_event(event)
+        services = warden.services(context, os.environ)
+    except WardenError as exc:
+        warden.log.error("invocation.refused", v=JSON_FORM_VERSION, request_id=context.request_id, error=str(exc))  # noqa: TRY400  (a line, no traceback: its frames say nothing to the operator)
+        raise
+    delivery = _delivery(context, warden.settings)
+    documents, errors = [], []
+    for position, record in enumerate(records):
+        share_s = (ends_at - warden.clock()) / (len(records) - position)
+        outcome = warden.moderate(record, services, delivery, share_s)
+        documents.append(log_outcome(warden.log, outcome, details=warden.settings.log_details))
+        if outcome.error:
+            errors.append(f"{_name(outcome)}: {outcome.error}")
+    if errors:
+        raise InvocationFailed("; ".join(errors))
+    return json.dumps({"v": JSON_FORM_VERSION, "outcomes": documents})
+
+
+def _delivery(context: Any, settings: Settings) -> Delivery:  # noqa: ANN401
+    """Which delivery this is: the context counts retries as text, and says nothing at the first."""
+    retries = str(getattr(context, "retry_count", None) or "0")
+    number = int(retries) + 1 if retries.isdigit() else 1
+    return Delivery(number, is_last=number >= settings.max_deliveries, request_id=context.request_id)
+
+
+def _budget_s(context: Any) -> float:  # noqa: ANN401
+    """Seconds of this invocation in which the service may be asked."""
+    timeout_s = float(context.function.timeout)
+    return timeout_s - min(timeout_s * RESERVE_SHARE, LONGEST_RESERVE_S)
+
+
+def _name(outcome: Outcome) -> str:
+    return "record" if outcome.upload is None else f"{outcome.upload.bucket}/{outcome.upload.key!r}"
+
+
+def _describe_bug(exc: Exception) -> str:
+    """Say where, never with the message: that of a stranger's exception may hold a signed URL."""
+    frames = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(exc.__traceback__)]
+    return f"unexpected {type(exc).__name__} at {' > '.join(frames[-4:])}; this is a fault of Bucket Warden"

@@ -1,0 +1,160 @@
+"""Event bytes -> Uploads. A case is a file: put one under `events/valid` or `events/malformed`."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handler.errors import BadEvent
+from handler.events import parse_event
+from handler.model import Upload
+
+CASES = Path(__file__).parent / "events"
+VALID = sorted((CASES / "valid").glob("*.json"))
+MALFORMED = sorted((CASES / "malformed").glob("*.json"))
+
+# Surrogates are allowed on purpose: JSON can name half a character.
+TEXT = st.text(st.characters(exclude_categories=()))
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | TEXT
+JSON = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3), max_leaves=10
+)
+PATHS = (
+    ("eventName",),
+    ("eventTime",),
+    ("region",),
+    ("oss",),
+    ("oss", "bucket"),
+    ("oss", "bucket", "name"),
+    ("oss", "object"),
+    ("oss", "object", "key"),
+    ("oss", "object", "eTag"),
+    ("oss", "object", "size"),
+    ("responseElements",),
+    ("responseElements", "requestId"),
+)
+
+
+def sample() -> dict[str, Any]:
+    """A record of the documented form."""
+    record: dict[str, Any] = json.loads((CASES / "valid" / "put_object.json").read_text())["event"]["events"][0]
+    return record
+
+
+@pytest.mark.parametrize("path", VALID, ids=lambda path: path.stem)
+def test_valid_event_becomes_its_uploads(path: Path) -> None:
+    """Each record becomes one Upload, in order, exactly as the file says."""
+    case = json.loads(path.read_text())
+    records = parse_event(json.dumps(case["event"]).encode())
+    assert [asdict(record) for record in records if isinstance(record, Upload)] == case["uploads"]
+    assert len(records) == len(case["uploads"])
+
+
+@pytest.mark.parametrize("path", MALFORMED, ids=lambda path: path.stem)
+def test_malformed_event_is_refused_by_place(path: Path) -> None:
+    """A malformed event, or its one record, is a BadEvent that names the place and the value."""
+    case = json.loads(path.read_text())
+    message = refusal_of(json.dumps(case["event"]).encode())
+    assert case["says"] in message
+
+
+def refusal_of(event: bytes) -> str:
+    """The message with which an event, or its one record, is refused."""
+    try:
+        [record] = parse_event(event)
+    except BadEvent as exc:
+        return str(exc)
+    assert isinstance(record, BadEvent)
+    return str(record)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        b"",
+        b"{",
+        b"\xff\xfe\x00",
+        b"\xed\xa0\x80",
+        b"[" * 100_000,
+        b'{"events": ' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+        b'{"events": [{"size": 1' + b"0" * 5000 + b"}]",
+    ],
+    ids=["empty", "cut", "utf-16 by half", "utf-8 of half a character", "deep", "deep and closed", "huge number"],
+)
+def test_bytes_that_are_no_json_are_refused(event: bytes) -> None:
+    """Bytes that are not JSON fail loudly, with their number, and nothing of their content."""
+    with pytest.raises(BadEvent, match=rf"\({len(event)} bytes\) is not JSON"):
+        parse_event(event)
+
+
+@pytest.mark.parametrize("depth", range(60, 1000, 47))
+def test_value_nested_to_the_edge_is_refused_as_any_other(depth: int) -> None:
+    """A value nested as deep as the JSON reader allows breaks no message."""
+    event = b'{"events": [{"eventName": ' + b"[" * depth + b"]" * depth + b"}]}"
+    assert "eventName is [[[" in refusal_of(event) or "is not JSON" in refusal_of(event)
+
+
+def test_long_value_is_cut_in_the_message() -> None:
+    """The offending value is repeated, but not all of a long one."""
+    record = sample() | {"eventName": ["x" * 10_000]}
+    assert len(refusal_of(json.dumps({"events": [record]}).encode())) < 200
+
+
+@pytest.mark.parametrize(
+    "document", [{"x" * 10_000: 1}, {"triggerTime": "", "triggerName": "x" * 10_000}, {"triggerTime": [], "\ud800": []}]
+)
+def test_strange_document_is_described_in_short(document: dict[str, object]) -> None:
+    """An event of somebody else does not fill the log."""
+    with pytest.raises(BadEvent) as caught:
+        parse_event(json.dumps(document).encode())
+    assert len(str(caught.value)) < 400
+    str(caught.value).encode()
+
+
+def test_one_malformed_record_costs_the_others_nothing() -> None:
+    """Every record is read for itself: a malformed one stands in its place."""
+    records = parse_event(json.dumps({"events": [sample(), {}, sample()]}).encode())
+    assert [type(record) for record in records] == [Upload, BadEvent, Upload]
+    assert str(records[1]).startswith("events[1].eventName")
+
+
+@given(st.binary())
+def test_any_bytes_give_uploads_or_bad_event(event: bytes) -> None:
+    """No bytes raise anything but BadEvent."""
+    try:
+        parse_event(event)
+    except BadEvent as exc:
+        assert str(exc)  # noqa: PT017  (either ending is right)
+
+
+@given(JSON)
+def test_any_json_gives_uploads_or_bad_event(document: object) -> None:
+    """No JSON raises anything but BadEvent."""
+    try:
+        parse_event(json.dumps(document).encode())
+    except BadEvent as exc:
+        assert str(exc)  # noqa: PT017  (either ending is right)
+
+
+@given(st.lists(st.tuples(st.sampled_from(PATHS), JSON), min_size=1, max_size=4))
+def test_each_record_of_any_event_gives_one_result_in_order(changes: list[tuple[tuple[str, ...], object]]) -> None:
+    """Whatever stands in whatever place of a record: n records give n results, and the untouched ones are read."""
+    changed = []
+    for path, value in changes:
+        record = sample()
+        place: Any = record
+        for step in path[:-1]:
+            place = place[step]
+        place[path[-1]] = value
+        changed.append(record)
+    records = parse_event(json.dumps({"events": [sample(), *changed, sample()]}).encode())
+    assert len(records) == len(changed) + 2
+    assert isinstance(records[0], Upload)
+    assert records[0] == records[-1]
+    for i, result in enumerate(records):
+        assert isinstance(result, Upload) or str(result).startswith(f"events[{i}]")
+        str(result).encode()

@@ -1,0 +1,140 @@
+"""The environment -> Settings."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handler.errors import BadSettings
+from handler.settings import NAMES, Settings
+
+NEEDED = {"POLICY": "policies/default.yml", "WATCHED_BUCKETS": "uploads", "MAX_DELIVERIES": "4"}
+
+
+def mistakes(env: dict[str, str]) -> list[str]:
+    """What is said about this environment, line by line."""
+    with pytest.raises(BadSettings) as caught:
+        Settings.from_env(env)
+    return str(caught.value).split("\n")
+
+
+def test_needed_settings_suffice() -> None:
+    """Three settings are needed; the others have their defaults."""
+    assert Settings.from_env(NEEDED) == Settings(
+        policy="policies/default.yml",
+        watched_buckets=("uploads",),
+        max_deliveries=4,
+        quarantine_bucket=None,
+        oss_endpoint=None,
+        green_endpoint="https://green-cip.ap-southeast-1.aliyuncs.com",
+        green_region="ap-southeast-1",
+        log_level="INFO",
+        log_details=False,
+    )
+
+
+def test_every_setting_is_read() -> None:
+    """Each variable arrives at its place."""
+    env = NEEDED | {
+        "QUARANTINE_BUCKET": "held",
+        "LEDGER_BUCKET": "",
+        "WATCHED_BUCKETS": " uploads, avatars ,,",
+        "OSS_ENDPOINT": "http://127.0.0.1:9000",
+        "GREEN_ENDPOINT": "https://green-cip-vpc.cn-shanghai.aliyuncs.com",
+        "GREEN_REGION": "cn-shanghai",
+        "LOG_LEVEL": "DEBUG",
+        "LOG_DETAILS": "true",
+    }
+    assert set(env) == set(NAMES)
+    assert Settings.from_env(env) == Settings(
+        policy="policies/default.yml",
+        watched_buckets=("uploads", "avatars"),
+        max_deliveries=4,
+        quarantine_bucket="held",
+        oss_endpoint="http://127.0.0.1:9000",
+        green_endpoint="https://green-cip-vpc.cn-shanghai.aliyuncs.com",
+        green_region="cn-shanghai",
+        log_level="DEBUG",
+        log_details=True,
+    )
+
+
+def test_public_endpoint_follows_the_region() -> None:
+    """Without an endpoint the service is asked at the public one of its region."""
+    settings = Settings.from_env(NEEDED | {"GREEN_REGION": "cn-shanghai"})
+    assert settings.green_endpoint == "https://green-cip.cn-shanghai.aliyuncs.com"
+
+
+def test_policy_sees_only_what_is_set() -> None:
+    """A policy may name the settings that are set."""
+    assert Settings.from_env(NEEDED).policy_values == {"GREEN_REGION": "ap-southeast-1"}
+    held = Settings.from_env(NEEDED | {"QUARANTINE_BUCKET": "held"})
+    assert held.policy_values == {"QUARANTINE_BUCKET": "held", "GREEN_REGION": "ap-southeast-1"}
+
+
+def test_all_mistakes_are_said_at_once() -> None:
+    """Each missing and each wrong variable is named, in one go."""
+    said = mistakes({"LOG_LEVEL": "loud", "OSS_ENDPOINT": "oss.aliyuncs.com"})
+    assert [line.split(":")[0] for line in said] == [
+        "POLICY",
+        "WATCHED_BUCKETS",
+        "MAX_DELIVERIES",
+        "OSS_ENDPOINT",
+        "LOG_LEVEL",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("POLICY", ""),
+        ("WATCHED_BUCKETS", ""),
+        ("WATCHED_BUCKETS", " , ,"),
+        ("MAX_DELIVERIES", "0"),
+        ("MAX_DELIVERIES", "10"),
+        ("MAX_DELIVERIES", "-1"),
+        ("MAX_DELIVERIES", "2.5"),
+        ("MAX_DELIVERIES", "four"),
+        ("MAX_DELIVERIES", "\N{ARABIC-INDIC DIGIT FOUR}"),
+        ("MAX_DELIVERIES", "4" * 5000),
+        ("OSS_ENDPOINT", "oss-ap-southeast-1.aliyuncs.com"),
+        ("OSS_ENDPOINT", "https://"),
+        ("OSS_ENDPOINT", "https://[::1"),
+        ("OSS_ENDPOINT", "ftp://oss.aliyuncs.com"),
+        ("GREEN_ENDPOINT", "green-cip.ap-southeast-1.aliyuncs.com"),
+        ("LEDGER_BUCKET", "ledger"),
+        ("LOG_LEVEL", "info"),
+        ("LOG_DETAILS", "yes"),
+    ],
+)
+def test_wrong_value_is_refused_by_name(name: str, value: str) -> None:
+    """A wrong value fails the initializer with the variable's name, and once."""
+    [mistake] = mistakes(NEEDED | {name: value})
+    assert mistake.startswith(f"{name}: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("QUARANTINE_BUCKETS", "QUARANTINE_BUCKET"), ("WATCHED_BUCKET", "WATCHED_BUCKETS"), ("LOGLEVEL", "LOG_LEVEL")],
+)
+def test_misspelt_setting_is_refused(name: str, meant: str) -> None:
+    """A setting that does nothing would be believed in."""
+    assert mistakes(NEEDED | {name: "x"}) == [f"{name}: unknown setting; did you mean {meant}?"]
+
+
+def test_variables_of_others_are_left_alone() -> None:
+    """An environment is full of names that are not ours."""
+    env = {"PATH": "/bin", "HOME": "/tmp", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "s", "FC_REGION": "x", "TZ": "UTC"}  # noqa: S108
+    assert Settings.from_env(env | NEEDED) == Settings.from_env(NEEDED)
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), st.text(st.characters(exclude_categories=()), max_size=20)))
+def test_any_environment_gives_settings_or_bad_settings(env: dict[str, str]) -> None:
+    """Nothing else is raised, and each line names a variable."""
+    try:
+        settings = Settings.from_env(env)
+    except BadSettings as exc:
+        lines = str(exc).split("\n")
+        assert all(line.split(":")[0] in NAMES for line in lines)
+    else:
+        assert settings.watched_buckets
+        assert 1 <= settings.max_deliveries <= 9
