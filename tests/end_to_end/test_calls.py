@@ -1,0 +1,39 @@
+"""What one upload costs in wire calls, as recorded by the stand-ins."""
+
+import pytest
+from warden_cloud import WardenCloud, picture
+
+CALLS = {
+    # word, bucket -> the function's calls
+    ("GOOD", "uploads"): ["HeadObject", "ImageModeration", "HeadObject", "PutObjectTagging", "HeadObject"],
+    ("GOOD", "versioned"): ["HeadObject", "ImageModeration", "HeadObject", "PutObjectTagging"],
+    ("NUDE", "uploads"): ["HeadObject", "ImageModeration", "CopyObject", "HeadObject", "HeadObject", "DeleteObject"],
+    ("NUDE", "versioned"): ["HeadObject", "ImageModeration", "HeadObject", "CopyObject", "HeadObject", "DeleteObject"],
+    ("GORE", "uploads"): ["HeadObject", "ImageModeration", "HeadObject", "DeleteObject"],
+    ("GORE", "versioned"): ["HeadObject", "ImageModeration", "HeadObject", "DeleteObject"],
+    ("FLAG", "uploads"): ["HeadObject", "ImageModeration", "HeadObject"],
+}
+
+
+@pytest.mark.parametrize(("word", "bucket"), CALLS)
+def test_the_calls_of_each_action(cloud: WardenCloud, word: str, bucket: str) -> None:
+    """One paid call each, and no more OSS calls than the design's budget; the outcome's own count is right."""
+    document = cloud.moderate("a.png", picture(word), bucket=bucket)
+    assert cloud.watcher.operations == CALLS[word, bucket]
+    assert document["outcome"]["calls"] == {"oss": len(CALLS[word, bucket]) - 1, "green": 1, "billed": 1}
+    assert len(document["outcome"]["request_ids"]["oss"]) == len(CALLS[word, bucket]) - 1
+
+
+@pytest.mark.parametrize("word", ["GOOD", "NUDE"])
+def test_tags_of_its_own_cost_one_call_more(cloud: WardenCloud, word: str) -> None:
+    """The user's tags are read only where there are any."""
+    cloud.moderate("a.png", picture(word), tags={"owner": "ann"})
+    expected = CALLS[word, "uploads"]
+    assert sorted(cloud.watcher.operations) == sorted([*expected, "GetObjectTagging"])
+
+
+@pytest.mark.parametrize("body", [b"", bytes(20 * 1024 * 1024 + 1)], ids=["empty", "too large"])
+def test_what_the_event_rules_out_is_never_paid_for(cloud: WardenCloud, body: bytes) -> None:
+    """No call to the service where size alone decides."""
+    cloud.moderate("a.png", body)
+    assert cloud.watcher.operations == ["HeadObject", "CopyObject", "HeadObject", "HeadObject", "DeleteObject"]
