@@ -32,10 +32,17 @@ VERSIONS = {
     "dev": ("3.11", "3.12"),
 }
 # What is large enough for a word about it.
-SIZES = {"eyes": "150 MB to fetch, 600 MB on disk: the models, and what runs them"}
+SIZES = {"eyes": "200 MB to fetch, 600 MB on disk: the models, and what runs them"}
 SHOWN_LINES = 15
 # `-m` would put the caller's directory on the path, where a folder named `handler` hides ours.
-LAUNCHER = "import runpy, sys; sys.path[0] = sys.argv.pop(1); runpy.run_module(sys.argv.pop(1), None, '__main__', True)"
+LAUNCHER = """
+import runpy, sys
+sys.path[0] = sys.argv.pop(1)
+try:
+    runpy.run_module(sys.argv.pop(1), None, '__main__', True)
+except KeyboardInterrupt:
+    sys.exit('stopped')
+"""
 
 
 class CannotPrepare(Exception):
@@ -139,7 +146,8 @@ def _call(what: str, command: Sequence[str]) -> None:
 
 def _check(what: str, command: Sequence[str], returned: int, lines: Sequence[str]) -> None:
     if returned:
-        shown = [line.rstrip() for line in lines][-SHOWN_LINES:]
+        # Of a missing network pip warns a dozen times before it says what it could not find.
+        shown = [line.rstrip() for line in lines if not line.startswith("WARNING: ")][-SHOWN_LINES:]
         raise CannotPrepare("\n  ".join([f"cannot {what}; {command[0]} said:", *shown]))
 
 
