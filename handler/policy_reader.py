@@ -6,6 +6,7 @@ UNSET where it has none, so that the rest can be checked in the same run.
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -27,6 +28,9 @@ _READ_AS = {
     "text": "text",
 }
 
+# Reading the types of the shape takes longer than reading a policy by them.
+_type_of = cache(inspect.type_info)
+
 
 class ShapeReader:
     """Reads one file.
@@ -43,7 +47,7 @@ class ShapeReader:
 
     def read(self, node: Node, shape: type[S]) -> S:
         """Read the whole tree. Required values that do not fit are UNSET in the result, whatever their type says."""
-        read: S = self._read(node, inspect.type_info(shape), ())
+        read: S = self._read(node, _type_of(shape), ())
         return read
 
     def _read(self, node: Node, kind: inspect.Type, path: Path) -> Any:  # noqa: ANN401 - its type is in `kind`

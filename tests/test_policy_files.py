@@ -163,7 +163,7 @@ def test_schema_is_a_valid_schema_that_explains_its_words() -> None:
 def test_schema_command_prints_and_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`policy schema` prints the schema; with --write it writes the file."""
     target = tmp_path / "policy.schema.json"
-    monkeypatch.setattr("scripts.cli.policy.SCHEMA_FILE", target)
+    monkeypatch.setattr("scripts.cli.policy_schema.SCHEMA_FILE", target)
     printed = CliRunner().invoke(group, ["schema"])
     written = CliRunner().invoke(group, ["schema", "--write"])
     assert printed.exit_code == written.exit_code == 0

@@ -1,0 +1,76 @@
+"""Labels by their name or meaning, and the rules of a policy that are about them."""
+
+from dataclasses import dataclass
+
+from handler.conditions import Conditions, Library
+from handler.globs import compile_label
+from handler.labels import CATALOGUE, NO_RISK_LABELS, Label, is_library
+from handler.model import Risk
+from handler.policy import OTHERWISE, Policy, Rule
+from scripts.workbench.misses import describe_conditions
+
+
+@dataclass(frozen=True, slots=True)
+class Taker:
+    """A rule that can settle a label. `conditions`: what it asks for besides, in words; none: it takes what is left."""
+
+    rule: str
+    line: int
+    action: str
+    is_shadow: bool
+    conditions: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """`adult (from 80): quarantine`."""
+        asked = f" ({'; '.join(self.conditions)})" if self.conditions else ""
+        shadow = ", in shadow" if self.is_shadow else ""
+        return f"{self.rule}{asked}: {self.action}{shadow}"
+
+
+def find_labels(pattern: str | None) -> list[Label]:
+    """Labels whose name fits a pattern with `*`, or whose name or meaning holds the text; all without one."""
+    if pattern is None:
+        return list(CATALOGUE.values())
+    if "*" in pattern:
+        glob = compile_label(pattern.lower())
+        return [label for label in CATALOGUE.values() if glob.matches(label.name.lower())]
+    text = pattern.lower()
+    return [label for label in CATALOGUE.values() if text in label.name.lower() or text in label.meaning.lower()]
+
+
+def find_takers(policy: Policy, label: str) -> tuple[Taker, ...]:
+    """The rules about a label in the order of reading, up to one that takes all of it; else `otherwise` comes last."""
+    takers = []
+    for rule in policy.rules:
+        if not _is_about(rule.match, label):
+            continue
+        conditions = describe_conditions(rule.match)
+        if rule.unless is not None:
+            conditions.append("with exceptions")
+        takers.append(_taker(rule, conditions))
+        if not conditions and not rule.is_shadow:
+            return tuple(takers)
+    return (*takers, _otherwise(policy))
+
+
+def _taker(rule: Rule, conditions: list[str]) -> Taker:
+    return Taker(rule.name, rule.line, rule.action.value, rule.is_shadow, tuple(conditions))
+
+
+def _is_about(conditions: Conditions, label: str) -> bool:
+    if conditions.labels is not None and not conditions.labels.matches(label):
+        return False
+    if conditions.library is not None and is_library(label) is not (conditions.library is Library.ONLY):
+        return False
+    if label not in NO_RISK_LABELS or not conditions.is_about_findings:
+        return True
+    named = conditions.labels is not None and label in conditions.labels.exact
+    return named or (conditions.risk is not None and Risk.NONE in conditions.risk)
+
+
+def _otherwise(policy: Policy) -> Taker:
+    by_action: dict[str, list[str]] = {}
+    for risk in reversed(Risk):
+        by_action.setdefault(policy.otherwise[risk].value, []).append(risk.value)
+    words = ", ".join(f"{'/'.join(risks)} {action}" for action, risks in by_action.items())
+    return Taker(OTHERWISE, 0, words, is_shadow=False, conditions=())
