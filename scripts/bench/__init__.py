@@ -1,0 +1,1 @@
+"""What is measured, one module a benchmark; each compares with something else in the same run."""

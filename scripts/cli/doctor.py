@@ -1,0 +1,62 @@
+"""`warden doctor`: is everything as it must be, before and after a deployment."""
+
+import os
+from pathlib import Path
+
+import click
+
+from scripts.deploy.checkup import Diagnosis, examine
+from scripts.deploy.deployment import load_deployment
+from scripts.deploy.live import examine_account
+from scripts.environment import ROOT
+
+EXAMPLES = """\b
+Examples:
+  scripts/warden doctor
+  scripts/warden doctor --rights rights/ --versioned my-uploads
+  scripts/warden doctor --live
+"""
+
+
+@click.command("doctor", epilog=EXAMPLES)
+@click.option(
+    "--template",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=ROOT / "template.yml",
+    help="The template to deploy [default: template.yml].",
+)
+@click.option(
+    "--rights",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder written by `warden rights --out`: is it still right?",
+)
+@click.option("--versioned", metavar="BUCKET", multiple=True, help="As given to `warden rights`; may be repeated.")
+@click.option(
+    "--live",
+    is_flag=True,
+    help="Ask the real account too, with the keys in ALIBABA_CLOUD_ACCESS_KEY_ID and _SECRET. One call is billed.",
+)
+def command(*, template: Path, rights: Path | None, versioned: tuple[str, ...], live: bool) -> None:
+    """Look for what would go wrong once it is deployed.
+
+    Reads the template, the policy that it names and this machine; asks nobody, unless --live is given. Each finding
+    says where it is and how to mend it. Exit code 1 if there is an error; warnings stop nothing.
+    """
+    findings = examine(template, os.environ, rights, versioned)
+    if live and _errors(findings):
+        click.echo("the account is asked only once nothing is wrong offline", err=True)
+    elif live:
+        findings += examine_account(load_deployment(template, os.environ), os.environ)
+    for finding in findings:
+        click.echo(str(finding))
+    errors = _errors(findings)
+    if errors:
+        raise click.ClickException(f"{len(errors)} to mend before it is deployed")
+    asked = "the account too" if live else "offline; --live asks the account"
+    click.echo(f"nothing to mend ({asked}), {len(findings)} warnings")
+
+
+def _errors(findings: list[Diagnosis]) -> list[Diagnosis]:
+    return [finding for finding in findings if finding.severity == "error"]

@@ -1,0 +1,1 @@
+"""What is deployed, and how: the package, the template, the rights."""

@@ -1,0 +1,155 @@
+"""What `warden doctor` looks at without an account: settings, endpoints, policy, template, rights, Python."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from handler.adapters.policy_file import check_policy
+from handler.errors import BadSettings
+from handler.policy import Policy
+from handler.policy_tree import Problem
+from handler.settings import Settings
+from scripts.deploy.deployment import BadDeployment, load_deployment
+from scripts.deploy.documents import write_documents
+from scripts.deploy.template import Template, load_template
+from scripts.deploy.template_check import PLACEHOLDER, bucket_of, key_filter
+from scripts.deploy.template_shape import FunctionShape
+from scripts.deploy.wheels import CannotPackage, require_python
+
+LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost"})
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Something to mend. A warning stops nothing. `message`: where, what is wrong, what would be right."""
+
+    severity: Literal["error", "warning"]
+    message: str
+
+    def __str__(self) -> str:
+        """One line."""
+        return f"{self.severity}: {self.message}"
+
+
+def examine(file: Path, env: Mapping[str, str], rights: Path | None, versioned: tuple[str, ...]) -> list[Diagnosis]:
+    """Examine a template file and everything that it names; all findings at once.
+
+    `env` is what `${env('NAME')}` stands for; `rights` a folder that `warden rights --out` wrote, with `versioned`.
+    """
+    try:
+        template = load_template(file, env)
+    except OSError as error:
+        return [Diagnosis("error", f"{file}: the template cannot be read ({error.strerror}); name one with --template")]
+    findings = [*map(_of_problem, template.problems)]
+    if template.function is not None:
+        findings += _examine_function(template, template.function, file)
+    findings += _examine_python()
+    if rights is not None and not any(finding.severity == "error" for finding in findings):
+        findings += _examine_rights(file, env, rights, versioned)
+    return findings
+
+
+def _of_problem(problem: Problem) -> Diagnosis:
+    return Diagnosis(problem.severity, str(problem))
+
+
+def _examine_function(template: Template, function: FunctionShape, file: Path) -> Iterator[Diagnosis]:
+    try:
+        settings = Settings.from_env(function.environmentVariables or {})
+    except BadSettings:
+        return  # said by the check of the template, each with its place
+    yield from _examine_endpoints(template, function, settings)
+    yield from _examine_suffixes(template, function)
+    policy = None
+    path = file.parent / settings.policy
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        message = f"the policy {settings.policy!r} cannot be read ({error.strerror}); name a file of policies/"
+        yield _of_problem(template.problem("environmentVariables.POLICY", message))
+    else:
+        values = settings.policy_values
+        is_set = PLACEHOLDER not in "".join(values.values())  # what is not set yet was said already
+        checked = check_policy(text, str(path), values if is_set else None, settings.watched_buckets)
+        yield from map(_of_problem, checked.problems)
+        policy = checked.policy
+    if policy is not None:
+        yield from _examine_loop(template, function, policy)
+
+
+def _examine_endpoints(template: Template, function: FunctionShape, settings: Settings) -> Iterator[Diagnosis]:
+    asked = {
+        "OSS_ENDPOINT": (settings.oss_endpoint, function.region),
+        "GREEN_ENDPOINT": (settings.green_endpoint, settings.green_region),
+    }
+    for name, (endpoint, region) in asked.items():
+        url = urlsplit(endpoint or "")
+        if endpoint is None or url.hostname in LOCAL_HOSTS:
+            continue
+        if url.scheme == "http":
+            message = f"{endpoint!r} is not encrypted; write https://"
+            yield _of_problem(template.problem(f"environmentVariables.{name}", message))
+        if region not in (url.hostname or ""):
+            message = f"{endpoint!r} is not of the region {region!r}; leave it out, or name that region's"
+            yield _of_problem(template.problem(f"environmentVariables.{name}", message))
+
+
+def _examine_suffixes(template: Template, function: FunctionShape) -> Iterator[Diagnosis]:
+    for number, trigger in enumerate(function.triggers):
+        key = key_filter(trigger)
+        if key is not None and key[1]:
+            message = (
+                f"only keys that end in {key[1]!r} are judged; whoever names a file otherwise is not: leave it empty"
+            )
+            place = template.problem(f"triggers.{number}.triggerConfig.filter.key.suffix", message)
+            yield Diagnosis("warning", str(place))
+
+
+def _examine_loop(template: Template, function: FunctionShape, policy: Policy) -> Iterator[Diagnosis]:
+    """Our copies must not fire a trigger; that the policy ignores them would still cost an invocation each."""
+    rules = policy.quarantine
+    for number, trigger in enumerate(function.triggers):
+        key = key_filter(trigger)
+        if rules is None or key is None or bucket_of(trigger) != rules.bucket:
+            continue
+        prefix = key[0]
+        if prefix.startswith(rules.prefix) or rules.prefix.startswith(prefix):
+            message = (
+                f"the quarantine, {rules.bucket}/{rules.prefix}, is inside this trigger's prefix {prefix!r}: each copy "
+                "would fire it; quarantine to a bucket without triggers, or narrow the prefix"
+            )
+            yield _of_problem(template.problem(f"triggers.{number}.triggerConfig.filter.key.prefix", message))
+
+
+def _examine_python() -> Iterator[Diagnosis]:
+    try:
+        require_python()
+    except CannotPackage as error:
+        yield Diagnosis("error", str(error))
+
+
+def _examine_rights(
+    file: Path, env: Mapping[str, str], rights: Path, versioned: tuple[str, ...]
+) -> Iterator[Diagnosis]:
+    """Compare the documents in a folder with those that template and policy ask for now."""
+    again = "run scripts/warden rights --out again, and apply them"
+    try:
+        wanted = write_documents(load_deployment(file, env), versioned=versioned)
+    except BadDeployment as error:
+        yield Diagnosis("error", str(error))
+        return
+    for name, document in wanted.items():
+        found = rights / name
+        text = document if isinstance(document, str) else json.dumps(document, indent=2) + "\n"
+        if not found.exists():
+            yield Diagnosis("error", f"{found}: missing; {again}")
+        elif found.read_text(encoding="utf-8") != text:
+            yield Diagnosis("error", f"{found}: not what template and policy ask for now; {again}")
+    for gate in sorted(rights.glob("gate-*.json")):
+        uploaders = rights / gate.name.replace("gate-", "uploaders-", 1)
+        if not uploaders.exists():
+            message = f"a gate without {uploaders.name}: uploaders could tag their own objects as passed; {again}"
+            yield Diagnosis("error", f"{gate}: {message}")

@@ -1,0 +1,100 @@
+"""What the function has to be allowed, and no more, from its policy and settings.
+
+Follows the calls of handler/adapters/oss.py. Which action each call needs is from the "Permissions" tables of the OSS
+API reference; where these can be read both ways (a versionId), both rights are given. Not tried on a live account.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from handler import records
+from handler.model import Action, Mode
+from handler.policy import Policy
+
+MODERATE = "yundun-greenweb:ImageModeration"
+EVERYTHING = "*"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Right:
+    """One action on one resource: `bucket/pattern`, a bucket, or `*` where the service has no resources."""
+
+    action: str
+    resource: str
+
+
+def policy_actions(policy: Policy) -> set[Action]:
+    """Everything that the policy can decide by itself, shadow rules left out."""
+    by_rule = {rule.action for rule in policy.rules if not rule.is_shadow}
+    return by_rule | {*policy.otherwise.values()} | {*policy.failures.values()}
+
+
+def function_rights(
+    policy: Policy, watched: Sequence[str], versioned: Sequence[str], ledger_bucket: str | None
+) -> list[Right]:
+    """The rights of the function's role, sorted. `versioned`: those of the watched buckets that have versions."""
+    rights = {Right(MODERATE, EVERYTHING)}
+    for bucket in watched:
+        rights.update(_on_source(policy, bucket, is_versioned=bucket in versioned))
+    rights.update(_on_quarantine(policy))
+    if ledger_bucket is not None:
+        rights.update(_on_ledger(ledger_bucket))
+    return sorted(rights)
+
+
+def _on_source(policy: Policy, bucket: str, *, is_versioned: bool) -> Iterator[Right]:
+    actions = policy_actions(policy) if policy.mode is Mode.ENFORCE else set()
+    moves = policy.mode is Mode.ENFORCE and policy.can_quarantine
+    names = ["GetObject"]  # look at it; sign a link to it; be the source of its copy
+    if moves or actions & {Action.PASS, Action.TAG}:
+        names.append("GetObjectTagging")  # the user's own tags are kept
+    if actions & {Action.PASS, Action.TAG}:
+        names.append("PutObjectTagging")
+    if moves or Action.DELETE in actions:
+        names.append("DeleteObject")
+    for pattern in policy.scope.include:
+        resource = f"{bucket}/{widen(pattern.text)}"
+        for name in names:
+            yield Right(f"oss:{name}", resource)
+            if is_versioned:
+                yield Right(f"oss:{_of_version(name)}", resource)
+    if is_versioned:
+        yield Right("oss:ListObjectVersions", bucket)
+
+
+def _on_quarantine(policy: Policy) -> Iterator[Right]:
+    rules = policy.quarantine
+    if rules is None or not policy.can_quarantine:
+        return
+    resource = f"{rules.bucket}/{rules.prefix}*"
+    yield Right("oss:GetObject", resource)  # verify the copy; find that of an earlier delivery
+    if policy.mode is Mode.ENFORCE:
+        yield Right("oss:PutObject", resource)
+        yield Right("oss:PutObjectTagging", resource)
+        yield Right("oss:AbortMultipartUpload", resource)  # of a copy over 1 GB that failed half-way
+
+
+def _on_ledger(bucket: str) -> Iterator[Right]:
+    yield Right("oss:GetBucketVersioning", bucket)  # the initializer's check that it never had versions
+    yield Right("oss:ListObjects", bucket)  # who else is at work on an upload
+    yield Right("oss:PutObject", f"{bucket}/{records.ROOT}*")
+    yield Right("oss:GetObject", f"{bucket}/{records.ROOT}*")
+    yield Right("oss:GetObject", f"{bucket}/{records.RELEASES}*")  # written by a restore, never by the function
+
+
+def _of_version(name: str) -> str:
+    """`GetObjectTagging` -> `GetObjectVersionTagging`."""
+    return name.replace("Object", "ObjectVersion", 1)
+
+
+def widen(glob: str) -> str:
+    """A key glob as a RAM pattern that matches at least as much: its `*` passes slashes."""
+    while "**" in glob:
+        glob = glob.replace("**", "*")
+    return glob
+
+
+def is_exact(glob: str) -> bool:
+    """Whether `widen` matches no more than the glob does: it has no `*` that stops at a slash, and no `?`."""
+    stars = glob.replace("**", "")
+    return "*" not in stars and "?" not in glob
