@@ -10,6 +10,8 @@ WardenError
 ├── ObjectGone        the object, or that version of it, is no longer there
 ├── ObjectChanged     the object is not the one that was judged
 ├── CannotCopy        OSS refuses to copy this object, whoever asks
+├── ClaimHeld         another delivery of the same upload is at work on it
+├── BadRecord         a record of the ledger can't be read, or isn't ours
 └── InvocationFailed  raised by the handler at the end, so that Function Compute delivers again
 """
 
@@ -44,11 +46,12 @@ class BadEvent(WardenError):
 
 
 class NoVerdict(WardenError):
-    """The moderation service gave no verdict on this object."""
+    """The moderation service gave no verdict on this object. `is_paid`: its answer was billed all the same."""
 
-    def __init__(self, kind: FailureKind, message: str) -> None:
+    def __init__(self, kind: FailureKind, message: str, *, is_paid: bool = False) -> None:
         super().__init__(message)
         self.kind = kind
+        self.is_paid = is_paid
 
 
 class OperatorError(WardenError):
@@ -69,6 +72,14 @@ class ObjectChanged(WardenError):
 
 class CannotCopy(WardenError):
     """OSS refuses to copy this very object (archived, or appendable in a versioned bucket)."""
+
+
+class ClaimHeld(WardenError):
+    """Another delivery of this upload is at work, or was killed and its lease has not ended."""
+
+
+class BadRecord(WardenError):
+    """A record of the ledger is corrupt, of another version, or about something else; it counts for nothing."""
 
 
 class InvocationFailed(WardenError):

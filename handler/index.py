@@ -14,17 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from handler.adapters.green import GreenModerator
+from handler.adapters.ledger import OssLedger
 from handler.adapters.oss import OssStore
 from handler.adapters.policy_file import load_policy
 from handler.credentials import Credentials
-from handler.errors import BadEvent, InvocationFailed, WardenError
+from handler.errors import BadEvent, InvocationFailed, StoreUnavailable, WardenError
 from handler.events import parse_event
 from handler.holding import is_held
 from handler.log import log_outcome, set_up_log
 from handler.meter import Meter
-from handler.model import JSON_FORM_VERSION, Outcome, Status, Upload
-from handler.pipeline import Delivery, Services, moderate
+from handler.model import JSON_FORM_VERSION, Delivery, Outcome, Status, Upload
+from handler.pipeline import Services, moderate
 from handler.policy import Policy
+from handler.ports import Ledger, NoLedger
 from handler.settings import Settings
 
 CODE = Path(__file__).resolve().parent.parent
@@ -40,6 +42,8 @@ class Warden:
     settings: Settings
     policy: Policy
     log: Any
+    # One line for each upload, whatever LOG_LEVEL leaves out of the rest.
+    outcome_log: Any
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     _services: dict[Credentials, Services] = field(default_factory=dict)
@@ -49,7 +53,7 @@ class Warden:
         """Raises BadSettings and BadPolicy, each with every mistake."""
         settings = Settings.from_env(env)
         policy = load_policy(CODE / settings.policy, settings.policy_values, settings.watched_buckets)
-        return cls(settings, policy, set_up_log(settings.log_level))
+        return cls(settings, policy, set_up_log(settings.log_level), set_up_log("INFO"))
 
     def services(self, context: Any, env: Mapping[str, str]) -> Services:  # noqa: ANN401  (Function Compute's object)
         """The clients for the credentials of this invocation; made anew when these change (STS, every 36 hours)."""
@@ -80,7 +84,24 @@ class Warden:
             meter=meter,
             clock=self.clock,
         )
-        return Services(moderator, store, store, store, meter, self.clock, self.sleep)
+        ledger = self._connect_ledger(credentials, endpoint, region, meter)
+        return Services(moderator, store, store, store, ledger, meter, self.clock, self.sleep, self.log.warning)
+
+    def _connect_ledger(self, credentials: Credentials, endpoint: str, region: str, meter: Meter) -> Ledger:
+        bucket = self.settings.ledger_bucket
+        if bucket is None:
+            return NoLedger()
+        return OssLedger(credentials, bucket=bucket, endpoint=endpoint, region=region, meter=meter, sleep=self.sleep)
+
+    def check_ledger(self, ledger: Ledger) -> None:
+        """Refuse a ledger that could not keep what it is told; one that is down is no reason not to start.
+
+        Raises BadSettings.
+        """
+        try:
+            ledger.check()
+        except StoreUnavailable as exc:
+            self.log.warning("ledger.unavailable", v=JSON_FORM_VERSION, skipped="check", error=str(exc))
 
     def moderate(self, record: Upload | BadEvent, services: Services, delivery: Delivery, share_s: float) -> Outcome:
         """Bring one record to its Outcome within its share of the time; raises nothing."""
@@ -104,7 +125,7 @@ _instance: dict[str, Warden] = {}
 def initializer(context: Any) -> None:  # noqa: ANN401  (Function Compute's object)
     """Read settings and policy, and build the clients. A mistake in them fails here, with all of it said."""
     warden = Warden.from_env(os.environ)
-    warden.services(context, os.environ)
+    warden.check_ledger(warden.services(context, os.environ).ledger)
     _instance["warden"] = warden
 
 
@@ -128,7 +149,7 @@ def handler(event: bytes, context: Any) -> str:  # noqa: ANN401  (Function Compu
     for position, record in enumerate(records):
         share_s = (ends_at - warden.clock()) / (len(records) - position)
         outcome = warden.moderate(record, services, delivery, share_s)
-        documents.append(log_outcome(warden.log, outcome, details=warden.settings.log_details))
+        documents.append(log_outcome(warden.outcome_log, outcome, details=warden.settings.log_details))
         if outcome.error:
             errors.append(f"{_name(outcome)}: {outcome.error}")
     if errors:
@@ -140,7 +161,13 @@ def _delivery(context: Any, settings: Settings) -> Delivery:  # noqa: ANN401
     """Which delivery this is: the context counts retries as text, and says nothing at the first."""
     retries = str(getattr(context, "retry_count", None) or "0")
     number = int(retries) + 1 if retries.isdigit() else 1
-    return Delivery(number, is_last=number >= settings.max_deliveries, request_id=context.request_id)
+    return Delivery(
+        number,
+        is_last=number >= settings.max_deliveries,
+        request_id=context.request_id,
+        function=context.function.name,
+        timeout_s=float(context.function.timeout),
+    )
 
 
 def _budget_s(context: Any) -> float:  # noqa: ANN401

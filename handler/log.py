@@ -2,12 +2,12 @@
 
 import logging
 import sys
-from dataclasses import asdict
 from typing import Any
 
 import structlog
 
-from handler.model import JSON_FORM_VERSION, Outcome
+from handler.json_form import document
+from handler.model import Outcome
 
 EVENT = "upload.moderated"
 # At INFO and DEBUG the SDKs write what they send and what they are answered, keys, tokens and signatures included; the
@@ -33,27 +33,6 @@ def set_up_log(level: str) -> structlog.typing.FilteringBoundLogger:
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
     )
     return logger
-
-
-def document(outcome: Outcome, *, details: bool) -> dict[str, Any]:
-    """The outcome in the project's JSON form: `v`, `upload`, `verdict`, `decision`, `outcome`; absent parts are null.
-
-    Without `details`, what the service says of the picture in words (descriptions, extra information) stays out.
-    """
-    whole = asdict(outcome)
-    parts = {noun: whole.pop(noun) for noun in ("upload", "verdict", "decision")}
-    if not details:
-        _drop_prose(parts)
-    return {"v": JSON_FORM_VERSION, **parts, "outcome": whole}
-
-
-def _drop_prose(parts: dict[str, Any]) -> None:
-    verdict, decision = parts["verdict"], parts["decision"]
-    if verdict:
-        del verdict["ext"]
-    for noun in (verdict, decision):
-        for finding in noun["findings"] if noun else ():
-            del finding["description"]
 
 
 def log_outcome(logger: structlog.typing.FilteringBoundLogger, outcome: Outcome, *, details: bool) -> dict[str, Any]:

@@ -56,6 +56,11 @@ class Status(str, Enum):
     DUPLICATE = "duplicate"
     FAILED = "failed"
 
+    @property
+    def is_final(self) -> bool:
+        """Whether no later delivery may change it."""
+        return self not in {Status.UNVERIFIED, Status.FAILED}
+
 
 @dataclass(frozen=True, slots=True)
 class Upload:
@@ -130,9 +135,9 @@ class ShadowMatch:
 class Decision:
     """What the policy says is to be done, and why.
 
-    `policy` is `name:sha256[:8]` of the file. `rule` is the name of the deciding rule, `(otherwise)`, or
-    `(failures)`; `line` is its line in the policy file, counted from 1. `findings` are those that fired. `tags` are
-    the rule's own, without prefix. `reason` is one sentence for a person.
+    `policy` is `name:sha256[:8]` of the file. `rule` is the name of the deciding rule, `(otherwise)`, `(failures)`, or
+    `(release)` for what was brought back out of quarantine; `line` is its line in the policy file, counted from 1.
+    `findings` are those that fired. `tags` are the rule's own, without prefix. `reason` is one sentence for a person.
     """
 
     policy: str
@@ -145,6 +150,30 @@ class Decision:
     findings: tuple[Finding, ...] = ()
     tags: dict[str, str] = field(default_factory=dict)
     shadow: tuple[ShadowMatch, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One delivery of an event to one invocation of the function.
+
+    `number` counts from 1; `request_id` is the invocation's, which a retry may keep. `timeout_s` is the function's:
+    after that long nothing of this invocation runs any more.
+    """
+
+    number: int
+    is_last: bool
+    request_id: str
+    function: str = ""
+    timeout_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """How the same upload ended in an earlier delivery; `record` is the name of what the ledger says of it."""
+
+    status: Status
+    location: str | None
+    record: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +200,11 @@ class Outcome:
 
     `upload` is None only for a record too malformed to name one; it says what was acted on (version, etag) where
     that differs from the event. `action` is the one carried out (None: none was). `location` is where the bytes are
-    now, `bucket/key`, or None where they are gone. `tags` are the tags of ours that were written. `superseded` is the
+    now, `bucket/key`, or None where they are gone or that is not known. `tags` are the tags of ours that were written.
+    `superseded` is the
     etag of the event's bytes where other bytes, found under the key, were judged in their place. `attempts` counts
-    calls to the service; `delivery` counts from 1. An Outcome with an `error` fails the invocation.
+    calls to the service; `delivery` counts from 1. `earlier` is there only for a duplicate. An Outcome with an `error`
+    fails the invocation.
     """
 
     upload: Upload | None
@@ -185,6 +216,7 @@ class Outcome:
     tags: dict[str, str] = field(default_factory=dict)
     tag_note: str | None = None
     superseded: str | None = None
+    earlier: Earlier | None = None
     attempts: int = 0
     delivery: int = 1
     calls: Calls = Calls()

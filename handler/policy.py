@@ -14,6 +14,7 @@ from handler.model import Action, Decision, Mode, Risk, ShadowMatch, Upload, Ver
 
 OTHERWISE = "(otherwise)"
 FAILURES = "(failures)"
+RELEASE = "(release)"
 FINAL = frozenset({Action.QUARANTINE, Action.DELETE})
 _GRAVEST_FIRST = sorted(Risk, key=GRAVITY.__getitem__, reverse=True)
 _FIRST_WINS = (Action.TAG, Action.NONE, Action.PASS)
@@ -216,6 +217,18 @@ def decide_failure(policy: Policy, upload: Upload, failure: FailureKind) -> Deci
         reason=f"failures.{failure.value}: {_FAILURE_REASONS[failure]}",
         mode=policy.mode,
         failure=failure,
+    )
+
+
+def decide_release(policy: Policy, by: str, reason: str) -> Decision:
+    """Let pass what somebody brought back out of quarantine."""
+    return Decision(
+        policy=policy.id,
+        action=Action.PASS,
+        rule=RELEASE,
+        line=0,
+        reason=f"released by {by}: {reason}",
+        mode=policy.mode,
     )
 
 

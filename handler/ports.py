@@ -1,7 +1,7 @@
 """The seams between the pipeline and the SDKs, and the values that cross them."""
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from handler.model import Upload, Verdict
 
@@ -45,9 +45,10 @@ class StoredObject:
     def is_pinned(self) -> bool:
         """The version id names these bytes for ever: no overwrite can put others in their place.
 
-        A null version is overwritten while versioning is suspended, and no answer tells whether it is.
+        A null version is overwritten while versioning is suspended, and no answer tells whether it is. An appendable
+        object grows in place, under the same version id (vendor's API reference, AppendObject).
         """
-        return self.version_id not in {None, "null"}
+        return self.version_id not in {None, "null"} and self.object_type != "Appendable"
 
     @property
     def location(self) -> str:
@@ -55,18 +56,22 @@ class StoredObject:
         return f"{self.bucket}/{self.key}"
 
     def holds_same_bytes_as(self, other: "StoredObject") -> bool:
-        """Whether both are one upload: by version id, else by etag and Last-Modified."""
-        if self.is_pinned or other.is_pinned:
-            return self.version_id == other.version_id
+        """Whether both are one upload: by version id, and where that is not enough by etag and Last-Modified too."""
+        # What was written before versioning was enabled is the null version from then on.
+        if (self.version_id or "null") != (other.version_id or "null") or self.is_pinned != other.is_pinned:
+            return False
+        if self.is_pinned:
+            return True
         return (self.etag, self.last_modified, self.object_type) == (other.etag, other.last_modified, other.object_type)
 
 
 @dataclass(frozen=True, slots=True)
 class HeldCopy:
-    """How a quarantined copy is written: where, with which headers, metadata and tags.
+    """How a copy into or out of quarantine is written: where, with which headers, metadata and tags.
 
     `headers` are the standard ones (Content-Type, …), `metadata` is the copy's whole user metadata (at most 8 KB);
-    `sidecar` is the JSON of what had no room in these, written beside the copy before it, or None.
+    `sidecar` is the JSON of what had no room in these, written beside the copy before it, or None. `acl` is the
+    copy's; `is_new`: it overwrites nothing (OSS heeds that only in a bucket that never had versions).
     """
 
     bucket: str
@@ -75,6 +80,8 @@ class HeldCopy:
     metadata: dict[str, str]
     tags: dict[str, str]
     sidecar: bytes | None = None
+    acl: str = "private"
+    is_new: bool = False
 
 
 class Moderator(Protocol):
@@ -94,7 +101,10 @@ class Store(Protocol):
     """
 
     def head(self, bucket: str, key: str, version_id: str | None = None) -> StoredObject | None:
-        """What is under the key now, or that version of it; None where nothing is. A link answers for its target."""
+        """What is under the key now, or that version of it; None where nothing is.
+
+        A link answers for its target, and for itself where that can't be read.
+        """
 
     def link(self, bucket: str, key: str) -> StoredObject | None:
         """The link itself, also where its target is missing; None where the key holds no link."""
@@ -131,3 +141,61 @@ class Quarantine(Protocol):
 
     def find(self, bucket: str, key: str) -> StoredObject | None:
         """The copy at that place, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a folder of the ledger holds: when each record was written, by its name in the folder.
+
+    All in seconds since 1970 by the clock of the ledger, `now` too: no clock of ours is compared with it.
+    """
+
+    now: float
+    written_at: dict[str, float]
+
+
+class Ledger(Protocol):
+    """Where it is kept what was claimed, paid for and done. A record is a JSON object under a name with slashes.
+
+    Every method raises OperatorError where the ledger refuses us and StoreUnavailable where it fails.
+    """
+
+    def create(self, name: str, record: dict[str, Any]) -> bool:
+        """Write a record that is not there yet; False where it is. Of many who try at once, one succeeds."""
+
+    def write(self, name: str, record: dict[str, Any]) -> None:
+        """Write a record, over what is there."""
+
+    def read(self, name: str) -> dict[str, Any] | None:
+        """What is there; None where nothing is. Raises BadRecord where it is no JSON object."""
+
+    def look(self, folder: str) -> Listing:
+        """List the records of a folder, which ends in a slash."""
+
+    def check(self) -> None:
+        """Raise BadSettings where this bucket can't tell a first claim from a second."""
+
+
+class NoLedger:
+    """The ledger of who keeps none: every claim is the first."""
+
+    def create(self, name: str, record: dict[str, Any]) -> bool:
+        """See Ledger."""
+        del name, record
+        return True
+
+    def write(self, name: str, record: dict[str, Any]) -> None:
+        """See Ledger."""
+
+    def read(self, name: str) -> dict[str, Any] | None:
+        """See Ledger."""
+        del name
+        return None
+
+    def look(self, folder: str) -> Listing:
+        """See Ledger."""
+        del folder
+        return Listing(0.0, {})
+
+    def check(self) -> None:
+        """See Ledger."""

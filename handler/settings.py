@@ -30,13 +30,15 @@ class Settings:
 
     `policy` is the path of the policy file, relative to the code directory. `max_deliveries` (1-9) is one more than
     the function's `maxAsyncRetryAttempts`. Endpoints are URLs; `oss_endpoint` is None where the function's region
-    decides. `policy_values` are the settings that a policy may name as `${NAME}`.
+    decides, `ledger_bucket` where no ledger is kept. `policy_values` are the settings that a policy may name as
+    `${NAME}`.
     """
 
     policy: str
     watched_buckets: tuple[str, ...]
     max_deliveries: int
     quarantine_bucket: str | None
+    ledger_bucket: str | None
     oss_endpoint: str | None
     green_endpoint: str
     green_region: str
@@ -59,14 +61,17 @@ class Settings:
             watched_buckets=_buckets(env, mistakes),
             max_deliveries=_max_deliveries(env, mistakes),
             quarantine_bucket=env.get("QUARANTINE_BUCKET") or None,
+            ledger_bucket=env.get("LEDGER_BUCKET") or None,
             oss_endpoint=_endpoint(env, "OSS_ENDPOINT", mistakes),
             green_endpoint=_endpoint(env, "GREEN_ENDPOINT", mistakes) or f"https://green-cip.{region}.aliyuncs.com",
             green_region=region,
             log_level=_one_of(env, "LOG_LEVEL", LOG_LEVELS, "INFO", mistakes),
             log_details=_one_of(env, "LOG_DETAILS", ("true", "false"), "false", mistakes) == "true",
         )
-        if env.get("LEDGER_BUCKET"):
-            mistakes.append("LEDGER_BUCKET: this version keeps no ledger; leave it empty")
+        if settings.ledger_bucket in {*settings.watched_buckets, settings.quarantine_bucket} - {None}:
+            mistakes.append(
+                f"LEDGER_BUCKET: {settings.ledger_bucket!r} holds uploads; the ledger needs a bucket of its own"
+            )
         if mistakes:
             raise BadSettings("\n".join(mistakes))
         return settings

@@ -87,7 +87,7 @@ def test_upload_is_reported_and_a_signal_stops_all(policy: Path, tmp_path: Path,
     arguments = ("--policy", policy.name, "--verdicts", "verdicts.yml", "--bucket", "pictures", "--versioned")
     with started(*arguments, cwd=tmp_path) as process:
         ready = read_json(process)
-        assert ready["buckets"] == {"uploads": "pictures", "quarantine": "quarantine"}
+        assert ready["buckets"] == {"uploads": "pictures", "quarantine": "quarantine", "ledger": "ledger"}
         upload(ready, "guns/a.png")
         said = read_json(process)
         process.send_signal(number)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from handler.errors import FailureKind
-from handler.log import document, log_outcome, set_up_log
+from handler.json_form import document
+from handler.log import log_outcome, set_up_log
 from handler.model import (
     Action,
     Calls,
@@ -107,6 +108,7 @@ WRITTEN: dict[str, Any] = {
         "tags": {"moderation-status": "quarantined"},
         "tag_note": "note",
         "superseded": "E0",
+        "earlier": None,
         "attempts": 2,
         "delivery": 3,
         "calls": {"oss": 5, "green": 2, "billed": 1},

@@ -24,6 +24,7 @@ def test_needed_settings_suffice() -> None:
         watched_buckets=("uploads",),
         max_deliveries=4,
         quarantine_bucket=None,
+        ledger_bucket=None,
         oss_endpoint=None,
         green_endpoint="https://green-cip.ap-southeast-1.aliyuncs.com",
         green_region="ap-southeast-1",
@@ -36,7 +37,7 @@ def test_every_setting_is_read() -> None:
     """Each variable arrives at its place."""
     env = NEEDED | {
         "QUARANTINE_BUCKET": "held",
-        "LEDGER_BUCKET": "",
+        "LEDGER_BUCKET": "ledger",
         "WATCHED_BUCKETS": " uploads, avatars ,,",
         "OSS_ENDPOINT": "http://127.0.0.1:9000",
         "GREEN_ENDPOINT": "https://green-cip-vpc.cn-shanghai.aliyuncs.com",
@@ -50,6 +51,7 @@ def test_every_setting_is_read() -> None:
         watched_buckets=("uploads", "avatars"),
         max_deliveries=4,
         quarantine_bucket="held",
+        ledger_bucket="ledger",
         oss_endpoint="http://127.0.0.1:9000",
         green_endpoint="https://green-cip-vpc.cn-shanghai.aliyuncs.com",
         green_region="cn-shanghai",
@@ -101,7 +103,7 @@ def test_all_mistakes_are_said_at_once() -> None:
         ("OSS_ENDPOINT", "https://[::1"),
         ("OSS_ENDPOINT", "ftp://oss.aliyuncs.com"),
         ("GREEN_ENDPOINT", "green-cip.ap-southeast-1.aliyuncs.com"),
-        ("LEDGER_BUCKET", "ledger"),
+        ("LEDGER_BUCKET", "uploads"),
         ("LOG_LEVEL", "info"),
         ("LOG_DETAILS", "yes"),
     ],

@@ -6,28 +6,22 @@ Facts of the OSS API used here (vendor's API reference, not tried on a live acco
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from email.utils import formatdate
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
-from xml.etree.ElementTree import ParseError
 
 import oss2
 from oss2.models import PartInfo, Tagging, TaggingRule
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from handler.adapters.oss_errors import LINK_TARGET_CODES, translate
+from handler.adapters.oss_connection import OssConnection, call_once, translated
+from handler.adapters.oss_errors import LINK_TARGET_CODES
 from handler.credentials import Credentials
 from handler.errors import CannotCopy, ObjectGone, OperatorError, StoreUnavailable
 from handler.meter import Meter
 from handler.ports import HeldCopy, StoredObject
 
-CONNECT_TIMEOUT_S = 3
-READ_TIMEOUT_S = 10
-# Three tries with a pause of at most a second: longer troubles are for the next delivery.
-TRIES = 3
-LONGEST_PAUSE_S = 1.0
 # OSS copies up to 1 GB at once, but how fast is not said: this much in READ_TIMEOUT_S asks for 13 MB a second.
 SINGLE_COPY_BYTES = 128 * 1024**2
 PART_BYTES = SINGLE_COPY_BYTES
@@ -43,26 +37,7 @@ KEPT_HEADERS = (
     "Expires",
 )
 META = "x-oss-meta-"
-# What oss2 lets through while it reads an answer: a connection that broke in the middle of a body, and a body or a
-# header that is not what OSS sends (oss2.xml_utils raises RuntimeError, `int` and dates ValueError, a link TypeError).
-UNREADABLE_ANSWERS = (oss2.http.requests.RequestException, ParseError, RuntimeError, ValueError, TypeError)
-
 Answer = TypeVar("Answer")
-
-
-class MeteredSession(oss2.Session):  # type: ignore[misc]  # oss2 has no types
-    """An oss2 session that counts each request that goes out."""
-
-    def __init__(self, meter: Meter) -> None:
-        super().__init__()
-        self._meter = meter
-
-    def do_request(self, req: Any, timeout: Any) -> Any:  # noqa: ANN401  (oss2's own untyped signature)
-        """Send it, and note the id that OSS gave to it."""
-        self._meter.oss += 1
-        response = super().do_request(req, timeout)
-        self._meter.oss_request_ids.append(response.request_id)
-        return response
 
 
 class OssStore:
@@ -84,24 +59,11 @@ class OssStore:
         single_copy_bytes: int = SINGLE_COPY_BYTES,
         part_bytes: int = PART_BYTES,
     ) -> None:
-        provider = oss2.credentials.StaticCredentialsProvider(
-            credentials.access_key_id, credentials.access_key_secret, credentials.security_token or None
-        )
-        self._auth = oss2.ProviderAuthV4(provider)
-        self._endpoint = endpoint
+        self._connection = OssConnection(credentials, endpoint=endpoint, region=region, meter=meter, sleep=sleep)
+        self._session = self._connection.session
         self._public_endpoint = public_endpoint
-        self._region = region
-        self._session = MeteredSession(meter)
-        self._buckets: dict[tuple[str, str], oss2.Bucket] = {}
         self._single_copy_bytes = single_copy_bytes
         self._part_bytes = part_bytes
-        self._retrying = Retrying(
-            retry=retry_if_exception_type(StoreUnavailable),
-            stop=stop_after_attempt(TRIES),
-            wait=wait_random_exponential(multiplier=0.1, max=LONGEST_PAUSE_S),
-            sleep=sleep,
-            reraise=True,
-        )
 
     def head(self, bucket: str, key: str, version_id: str | None = None) -> StoredObject | None:
         """See Store."""
@@ -142,14 +104,14 @@ class OssStore:
     def delete(self, found: StoredObject) -> None:
         """See Store. Asked once where other bytes could meanwhile have come under the same name."""
         bucket = self._bucket(found.bucket)
-        call = self._call if found.is_pinned else _call_once
+        call = self._call if found.is_pinned else call_once
         with suppress(ObjectGone):
             call("delete", found.bucket, found.key, lambda: bucket.delete_object(found.key, _version(found)))
 
     def sign(self, found: StoredObject, *, expires_s: int) -> str:
         """See Store. Signing is local: no call."""
         bucket = self._bucket(found.bucket, self._public_endpoint)
-        with _translated("sign a link to", found.bucket, found.key):
+        with translated("sign a link to", found.bucket, found.key):
             return str(bucket.sign_url("GET", found.key, expires_s, params=_version(found), slash_safe=True))
 
     def read_tags(self, found: StoredObject) -> dict[str, str]:
@@ -242,7 +204,7 @@ class OssStore:
                 copy.bucket,
                 copy.key,
                 lambda: bucket.complete_multipart_upload(
-                    copy.key, started.upload_id, parts, headers={"x-oss-object-acl": "private"}
+                    copy.key, started.upload_id, parts, headers=_completion_headers(copy)
                 ),
             )
         except BaseException:
@@ -322,43 +284,10 @@ class OssStore:
             key_marker, version_marker = page.next_key_marker, page.next_versionid_marker
 
     def _bucket(self, name: str, endpoint: str | None = None) -> oss2.Bucket:
-        """One Bucket object for a name and endpoint, all on one connection pool."""
-        at = endpoint or self._endpoint
-        if (name, at) not in self._buckets:
-            with _translated("reach", name, ""):
-                self._buckets[name, at] = oss2.Bucket(
-                    self._auth,
-                    at,
-                    name,
-                    session=self._session,
-                    connect_timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
-                    region=self._region,
-                    # Only a local server is reached over plain HTTP, and it has no name for each bucket.
-                    is_path_style=at.startswith("http://"),
-                )
-        return self._buckets[name, at]
+        return self._connection.bucket(name, endpoint)
 
     def _call(self, doing: str, bucket: str, key: str, call: Callable[[], Answer]) -> Answer:
-        """Make one call, with its errors translated, again where OSS was at fault: each call here may be repeated."""
-        return self._retrying(lambda: _call_once(doing, bucket, key, call))
-
-
-def _call_once(doing: str, bucket: str, key: str, call: Callable[[], Answer]) -> Answer:
-    with _translated(doing, bucket, key):
-        return call()
-
-
-@contextmanager
-def _translated(doing: str, bucket: str, key: str) -> Iterator[None]:
-    try:
-        yield
-    except oss2.exceptions.OssError as exc:
-        raise translate(exc, f"{doing} {bucket}/{key!r}") from exc
-    except UNREADABLE_ANSWERS as exc:
-        # Their messages repeat the answer, or a URL.
-        raise StoreUnavailable(
-            f"could not {doing} {bucket}/{key!r}: no readable answer of OSS ({type(exc).__name__})"
-        ) from exc
+        return self._connection.call(doing, bucket, key, call)
 
 
 def _refuse_dot_segments(bucket: str, key: str) -> None:
@@ -405,10 +334,17 @@ def _stored(bucket: str, key: str, headers: Any) -> StoredObject:  # noqa: ANN40
 def _headers(copy: HeldCopy, tags: dict[str, str]) -> dict[str, str]:
     """Everything that travels with the bytes; a copy must restate it all to add to it."""
     headers = {**copy.headers, **{META + name: value for name, value in copy.metadata.items()}}
-    headers["x-oss-object-acl"] = "private"
+    headers["x-oss-object-acl"] = copy.acl
+    if copy.is_new:
+        headers["x-oss-forbid-overwrite"] = "true"
     if tags:
         headers["x-oss-tagging"] = urlencode(tags, quote_via=quote)
     return headers
+
+
+def _completion_headers(copy: HeldCopy) -> dict[str, str]:
+    forbid = {"x-oss-forbid-overwrite": "true"} if copy.is_new else {}
+    return {"x-oss-object-acl": copy.acl, **forbid}
 
 
 def _without_acl(headers: dict[str, str]) -> dict[str, str]:

@@ -126,6 +126,7 @@ def command(  # noqa: PLR0913 - click hands over each option by its name
             policy=policy,
             eyes=load_script(verdicts) if verdicts else see_no_risk,
             bucket=bucket,
+            ledger_bucket="ledger",
             versioned=versioned,
             qps=qps,
             latency_ms=latency_ms,

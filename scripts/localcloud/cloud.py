@@ -49,8 +49,9 @@ class LocalCloud:
 
     Uploads to `bucket` invoke the function, whose code is this checkout's `handler`, or what is in `code_dir`, run by
     `python`. `policy` is the file to decide by. `role` is the function's; give it `rights` to have them enforced.
-    `observer` sees the wire calls of OSS and of the service. `env` overrides the function's settings. `on_log` gets
-    every line that the function prints, in another thread. `port` is that of OSS, 0 takes a free one.
+    `observer` sees the wire calls of OSS and of the service. Without a `ledger_bucket` the function keeps no ledger.
+    `env` overrides the function's settings. `on_log` gets every line that the function prints, in another thread.
+    `port` is that of OSS, 0 takes a free one.
 
     `outcomes` are the documents that the function has logged so far, in order. `fc` tells when it is idle.
     Raises BadPolicy, BadSettings, and OSError where the port is taken; all before anything runs.
@@ -63,6 +64,7 @@ class LocalCloud:
         eyes: Eyes = see_no_risk,
         bucket: str = "uploads",
         quarantine_bucket: str = "quarantine",
+        ledger_bucket: str | None = None,
         versioned: bool = False,
         qps: float = 20,
         latency_ms: float = 0,
@@ -79,13 +81,13 @@ class LocalCloud:
         python: str = sys.executable,
         on_log: Callable[[str], None] = lambda _line: None,
     ) -> None:
-        self.bucket, self.quarantine_bucket = bucket, quarantine_bucket
+        self.bucket, self.quarantine_bucket, self.ledger_bucket = bucket, quarantine_bucket, ledger_bucket
         self.outcomes: list[dict[str, Any]] = []
         self._on_log = on_log
         settings = {
             "POLICY": str(policy.resolve()),
             "QUARANTINE_BUCKET": quarantine_bucket,
-            "LEDGER_BUCKET": "",
+            "LEDGER_BUCKET": ledger_bucket or "",
             "WATCHED_BUCKETS": bucket,
             "MAX_DELIVERIES": str(max_retries + 1),
             "GREEN_REGION": REGION,
@@ -99,6 +101,8 @@ class LocalCloud:
             stack.callback(self.oss.stop)
             self.oss.create_bucket(bucket, versioned=versioned)
             self.oss.create_bucket(quarantine_bucket)
+            if ledger_bucket is not None:
+                self.oss.create_bucket(ledger_bucket)
             self.green = GreenServer(
                 [APPLICATION, role],
                 fetch=OssFetch(self.oss.endpoint, REGION, SERVICE_ROLE),
@@ -142,12 +146,13 @@ class LocalCloud:
 
     def describe(self) -> dict[str, object]:
         """What a client needs: endpoints, keys, region, buckets; and which policy decides."""
+        ledger = {} if self.ledger_bucket is None else {"ledger": self.ledger_bucket}
         return {
             "oss": {"endpoint": self.oss.endpoint, "region": REGION},
             "green": {"endpoint": self.green.endpoint},
             "access_key_id": APPLICATION.access_key_id,
             "access_key_secret": APPLICATION.access_key_secret,
-            "buckets": {"uploads": self.bucket, "quarantine": self.quarantine_bucket},
+            "buckets": {"uploads": self.bucket, "quarantine": self.quarantine_bucket, **ledger},
             "policy": self.policy.id,
         }
 

@@ -201,7 +201,8 @@ def test_each_record_has_its_share_of_the_time(cloud: WardenCloud) -> None:
         ({"MAX_DELIVERIES": "ten"}, "MAX_DELIVERIES"),
         ({"WATCHED_BUCKETS": ""}, "WATCHED_BUCKETS"),
         ({"OSS_ENDPOINT": "oss.example.com"}, "OSS_ENDPOINT"),
-        ({"LEDGER_BUCKET": "ledger"}, "LEDGER_BUCKET"),
+        ({"LEDGER_BUCKET": "uploads"}, "LEDGER_BUCKET"),
+        ({"LEDGER_BUCKET": "nowhere"}, "LEDGER_BUCKET: .*NoSuchBucket"),
         ({"QUARANTINE_BUCKT": "typo"}, "QUARANTINE_BUCKET"),
     ],
 )

@@ -1,0 +1,94 @@
+"""`warden restore`: a quarantined object goes back, and stays."""
+
+import getpass
+import json
+from dataclasses import asdict
+
+import click
+
+from scripts.operations.account import Account, account_options, explained, open_account
+from scripts.operations.restoring import Restore, carry_out, plan_restore
+from scripts.workbench.terminal import open_console, styled
+
+EXAMPLES = """\b
+Examples:
+  scripts/warden restore quarantine/held/uploads/0f3c-5A.jpg --reason "a statue, see ticket 4711"
+  scripts/warden restore quarantine/held/uploads/0f3c-5A.jpg --reason "a statue, see ticket 4711" --yes
+"""
+
+
+@click.command("restore", epilog=EXAMPLES)
+@click.argument("location")
+@click.option("--reason", required=True, help="Why, for whoever asks later. Kept in the ledger and in the log.")
+@click.option("--by", default=getpass.getuser, help="Who says so [default: your user name].")
+@click.option("--ledger", envvar="LEDGER_BUCKET", show_envvar=True, required=True, help="The ledger's bucket.")
+@click.option("--tag-prefix", default="moderation-", show_default=True, help="The policy's tags.prefix.")
+@click.option("--yes", is_flag=True, help="Do it. Without this, only say what would be done.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
+@account_options
+def command(  # noqa: PLR0913  (click hands over each option by its name)
+    *,
+    location: str,
+    reason: str,
+    by: str,
+    ledger: str,
+    tag_prefix: str,
+    yes: bool,
+    as_json: bool,
+    endpoint: str | None,
+    region: str,
+) -> None:
+    """Put the quarantined object at LOCATION (bucket/key) back where it was, and let it stay there.
+
+    It gets its headers, metadata and tags back and is marked passed. A release in the ledger keeps the function from
+    judging it again. Nothing is overwritten: where a newer upload has the key, it is refused. The copy in quarantine
+    stays. Without --yes nothing is changed.
+
+    Exit codes: 0 it is back (or would be), 1 it can't be brought back, 2 the command line is wrong.
+    """
+    if not reason.strip():
+        raise click.BadParameter("say why, in a few words", param_hint="--reason")
+    with explained():
+        account = open_account(endpoint, region)
+        plan = plan_restore(account, ledger, location, tag_prefix)
+        done = yes and not plan.is_done
+        if done:
+            carry_out(account, ledger, plan, by=by, reason=reason)
+    if as_json:
+        click.echo(json.dumps({"v": 1, "done": done, **describe(plan), "by": by, "reason": reason}))
+    else:
+        show(account, plan, done=done, by=by, reason=reason)
+
+
+def describe(plan: Restore) -> dict[str, object]:
+    """The plan for a program."""
+    return {
+        "from": plan.held.copy.location,
+        "to": f"{plan.held.bucket}/{plan.held.key}",
+        "was_done_before": plan.is_done,
+        "object": {k: v for k, v in asdict(plan.copy).items() if k in {"headers", "metadata", "tags"}},
+        "provenance": plan.held.facts,
+        "notes": plan.notes,
+    }
+
+
+def show(account: Account, plan: Restore, *, done: bool, by: str, reason: str) -> None:
+    """The plan for a person."""
+    console = open_console()
+    held, copy = plan.held, plan.copy
+    verb = "restored" if done else "is back already" if plan.is_done else "would restore"
+    console.print(styled((f"{verb:16}", "bold"), f"{held.bucket}/{held.key}"))
+    console.print(styled("from            ", held.copy.location))
+    console.print(styled("uploaded        ", held.uploaded_at, " by request ", held.request_id))
+    console.print(styled("held by         ", held.facts.get("policy", "?"), ", rule ", held.facts.get("rule", "?")))
+    console.print(styled("labels          ", held.facts.get("labels", "none")))
+    console.print(styled("headers         ", json.dumps(copy.headers)))
+    console.print(styled("metadata        ", json.dumps(copy.metadata)))
+    console.print(styled("tags            ", json.dumps(copy.tags)))
+    console.print(styled("released by     ", by, ": ", reason))
+    for note in plan.notes:
+        console.print(styled(("note            ", "yellow"), note))
+    if plan.beneath is not None and not plan.is_done:
+        console.print(styled("comes over      ", f"version {plan.beneath.version_id}, which stays below"))
+    if not (done or plan.is_done):
+        console.print(f"nothing was changed ({account.meter.oss} calls to OSS, all reading); add --yes to do it")

@@ -1,0 +1,124 @@
+"""The account, or the local cloud, that an operator's command talks to."""
+
+import os
+import time
+from collections.abc import Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from handler.adapters.ledger import OssLedger
+from handler.adapters.oss import OssStore
+from handler.adapters.oss_connection import OssConnection, translated
+from handler.credentials import Credentials
+from handler.errors import BadSettings, WardenError
+from handler.meter import Meter
+
+KEYS = "ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET (with ALIBABA_CLOUD_SECURITY_TOKEN for STS)"
+
+
+@dataclass(frozen=True)
+class Account:
+    """One identity at one endpoint of OSS. `meter` counts the calls that were made."""
+
+    credentials: Credentials
+    endpoint: str
+    region: str
+    meter: Meter
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str], endpoint: str | None, region: str) -> "Account":
+        """The keys of the environment. Raises BadSettings without them."""
+        try:
+            credentials = Credentials.find(None, env)
+        except BadSettings as exc:
+            raise BadSettings(f"no keys in the environment; set {KEYS}") from exc
+        return cls(credentials, endpoint or f"https://oss-{region}.aliyuncs.com", region, Meter())
+
+    def connect(self) -> OssConnection:
+        """A connection for calls that no port has."""
+        return OssConnection(**self._named())
+
+    def store(self) -> OssStore:
+        """The buckets of uploads and of the quarantine."""
+        return OssStore(public_endpoint=self.endpoint, **self._named())
+
+    def ledger(self, bucket: str) -> OssLedger:
+        """The ledger."""
+        return OssLedger(bucket=bucket, **self._named())
+
+    def _named(self) -> dict[str, Any]:
+        return {
+            "credentials": self.credentials,
+            "endpoint": self.endpoint,
+            "region": self.region,
+            "meter": self.meter,
+            "sleep": time.sleep,
+        }
+
+
+def list_keys(connection: OssConnection, bucket: str, prefix: str) -> list[str]:
+    """Every key that begins so, in order. Raises OperatorError and StoreUnavailable."""
+    keys: list[str] = []
+    token = ""
+    while True:
+        page = connection.call(
+            "list",
+            bucket,
+            prefix,
+            lambda token=token: _list_page(connection, bucket, prefix, token),  # type: ignore[misc]
+        )
+        keys += [found.key for found in page.object_list]
+        if not page.is_truncated:
+            return keys
+        token = page.next_continuation_token
+
+
+def _list_page(connection: OssConnection, bucket: str, prefix: str, token: str) -> Any:  # noqa: ANN401  (an oss2 result)
+    return connection.bucket(bucket).list_objects_v2(prefix=prefix, continuation_token=token, max_keys=1000)
+
+
+def read_object(connection: OssConnection, bucket: str, key: str) -> bytes:
+    """The bytes of a small object. Raises ObjectGone, OperatorError and StoreUnavailable."""
+
+    def read() -> bytes:
+        with connection.bucket(bucket).get_object(key) as answer:
+            return bytes(answer.read())
+
+    with translated("read", bucket, key):
+        return read()
+
+
+@contextmanager
+def explained() -> Any:  # noqa: ANN401  (a context manager)
+    """Show what the function's own code complains of as one line, exit code 1."""
+    try:
+        yield
+    except WardenError as exc:
+        raise click.ClickException(str(exc)) from exc
+
+
+def account_options(command: Any) -> Any:  # noqa: ANN401  (click's decorators are untyped in this)
+    """The options by which a command finds its account."""
+    for option in (
+        click.option(
+            "--endpoint", envvar="OSS_ENDPOINT", show_envvar=True, help="Of OSS; without it the region's public one."
+        ),
+        click.option(
+            "--region",
+            envvar="GREEN_REGION",
+            show_envvar=True,
+            default="ap-southeast-1",
+            show_default=True,
+            help="Of the buckets.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def open_account(endpoint: str | None, region: str) -> Account:
+    """The account that options and environment name. Raises BadSettings."""
+    return Account.from_env(os.environ, endpoint, region)

@@ -1,0 +1,138 @@
+"""Dead letters: what Function Compute hands to a failure destination, read back.
+
+From the vendor's documentation: `{timestamp, requestContext: {requestId, functionArn, condition,
+approximateInvokeCount}, requestPayload: <the event as text>, responseContext: {statusCode, functionError},
+responsePayload}`. A file holds one letter, a JSON list of them, or one a line; a queue's message may wrap one in
+base64.
+"""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from handler.errors import BadEvent
+from handler.events import parse_event
+
+# A version or an alias may follow the name.
+FUNCTION = re.compile(r"functions/([^/:]+)")
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One event that failed for good. `why` is what the function said at the last try; `uploads` are `bucket/key`."""
+
+    place: str
+    request_id: str
+    function: str
+    failed_at: str
+    tries: int
+    why: str
+    uploads: tuple[str, ...]
+    payload: str
+
+    @property
+    def digest(self) -> str:
+        """Names the event: letters with the same one would be the same work."""
+        return sha256(self.payload.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Strange:
+    """Something in a file that is no dead letter of this function; it is left alone."""
+
+    place: str
+    reason: str
+
+
+def read_letters(paths: Iterable[Path], function: str) -> list[Letter | Strange]:
+    """Read every letter of the files, in order. Raises OSError."""
+    return [_read(value, place, function) for path in paths for place, value in _values(path)]
+
+
+def _values(path: Path) -> Iterator[tuple[str, object]]:
+    """The JSON values of a file with their places; a line that is none stays text."""
+    text = path.read_text("utf-8", errors="replace")
+    whole = _decode(text)
+    if isinstance(whole, list):
+        yield from ((f"{path}[{i}]", value) for i, value in enumerate(whole))
+    elif not isinstance(whole, str):
+        yield str(path), whole
+    else:
+        for number, line in enumerate(text.splitlines(), start=1):
+            if line.strip():
+                yield f"{path}:{number}", _decode(line)
+
+
+def _decode(text: str) -> object:
+    """JSON, or what base64 wraps of it; else the text."""
+    plain = _parse(text)
+    wrapped = _parse(_unwrapped(text)) if plain is None else None
+    return text if plain is None and wrapped is None else wrapped if plain is None else plain
+
+
+def _parse(text: str | bytes) -> object:
+    """JSON; None where it is none, or says nothing."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _unwrapped(text: str) -> bytes:
+    try:
+        return base64.b64decode(text.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _read(value: object, place: str, function: str) -> Letter | Strange:
+    if not isinstance(value, dict) or not isinstance(value.get("requestContext"), dict):
+        return Strange(place, "it is no dead letter: an object with requestContext and requestPayload is one")
+    context, payload = value["requestContext"], value.get("requestPayload")
+    named = FUNCTION.search(str(context.get("functionArn", "")))
+    if named is None or named[1] != function:
+        return Strange(place, f"it is of {context.get('functionArn')!r:.200}, not of the function {function!r}")
+    if not isinstance(payload, str):
+        return Strange(place, "requestPayload is not the event's text")
+    try:
+        records = parse_event(payload.encode())
+    except (BadEvent, UnicodeEncodeError) as exc:
+        return Strange(place, f"sending it again would fail again: {exc}")
+    bad = [str(record) for record in records if isinstance(record, BadEvent)]
+    if len(bad) == len(records):
+        return Strange(place, f"sending it again would fail again: {bad[0]}")
+    return Letter(
+        place=place,
+        request_id=str(context.get("requestId", "")),
+        function=function,
+        failed_at=_time(value.get("timestamp")),
+        tries=context["approximateInvokeCount"] if isinstance(context.get("approximateInvokeCount"), int) else 0,
+        why=_why(value, context),
+        uploads=tuple(f"{r.bucket}/{r.key}" for r in records if not isinstance(r, BadEvent)),
+        payload=payload,
+    )
+
+
+def _time(milliseconds: object) -> str:
+    if not isinstance(milliseconds, int):
+        return "unknown time"
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, timezone.utc).isoformat(timespec="seconds")
+    except (ValueError, OverflowError, OSError):
+        return "unknown time"
+
+
+def _why(letter: dict[str, Any], context: dict[str, Any]) -> str:
+    """The function's own message, or what Function Compute says where it had none."""
+    answer = letter.get("responsePayload")
+    said = _decode(answer) if isinstance(answer, str) else answer
+    if isinstance(said, dict) and isinstance(said.get("errorMessage"), str):
+        return str(said["errorMessage"])
+    return str(context.get("condition") or "no reason given")

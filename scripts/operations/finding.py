@@ -1,0 +1,165 @@
+"""Every upload of a key: from the ledger, from the quarantine, and from the bucket itself."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from handler.adapters.oss_connection import OssConnection
+from handler.errors import BadRecord
+from handler.json_form import check_version
+from handler.ports import StoredObject
+from handler.records import OUTCOME, UNDATED, Release, key_prefix, newest_claim, read_release, release_name
+from scripts.operations.account import Account, list_keys
+from scripts.operations.provenance import SIDECAR, NotOurs, held_prefix, read_held
+
+AT_WORK = "at work"
+WAITS = "waits"
+
+
+@dataclass(frozen=True)
+class Place:
+    """What is asked: a key of a watched bucket, and where else to look. `days` back from today, by our clock."""
+
+    bucket: str
+    key: str
+    function: str
+    ledger: str | None
+    quarantine: str | None
+    prefix: str
+    days: int
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One upload of the key, as far as anything still knows of it.
+
+    `status` is that of the outcome, or `at work` or `waits` (for its next delivery) where there is none yet. `document`
+    is the ledger's, in the project's JSON form. `is_there`: whether the bytes are at `location` now.
+    """
+
+    request_id: str
+    uploaded_at: str
+    status: str
+    location: str | None
+    is_there: bool | None
+    etag: str | None = None
+    error: str | None = None
+    document: dict[str, Any] | None = None
+    release: dict[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """All that was found. `current` is what is under the key now; `strange` names what could not be read."""
+
+    traces: tuple[Trace, ...]
+    current: StoredObject | None
+    current_tags: dict[str, str]
+    strange: tuple[str, ...]
+
+
+def find(account: Account, place: Place) -> Found:
+    """Ask everything that knows of this key. Raises OperatorError and StoreUnavailable."""
+    connection, store = account.connect(), account.store()
+    strange: list[str] = []
+    traces = {trace.request_id: trace for trace in _from_ledger(account, connection, place, strange)}
+    for trace in _from_quarantine(account, connection, place, strange):
+        traces.setdefault(trace.request_id, trace)
+    current = store.find(place.bucket, place.key)
+    tags = store.read_tags(current) if current is not None and current.tag_count else {}
+    ordered = sorted(traces.values(), key=lambda trace: (trace.uploaded_at, trace.request_id))
+    return Found(tuple(ordered), current, tags, tuple(strange))
+
+
+def days_back(days: int, now: datetime | None = None) -> list[str]:
+    """The names of the ledger's days: today and those before, and that of events without a time."""
+    today = now or datetime.now(timezone.utc)
+    return [UNDATED, *((today - timedelta(days=back)).strftime("%Y-%m-%d") for back in range(days))]
+
+
+def _from_ledger(account: Account, connection: OssConnection, place: Place, strange: list[str]) -> Iterator[Trace]:
+    if place.ledger is None:
+        return
+    for day in days_back(place.days):
+        folders: dict[str, list[str]] = {}
+        prefix = key_prefix(place.function, place.bucket, place.key, day)
+        for name in list_keys(connection, place.ledger, prefix):
+            folder, _, record = name.rpartition("/")
+            folders.setdefault(folder + "/", []).append(record)
+        for folder, names in folders.items():
+            trace = _trace(account, place, folder, names, strange)
+            if trace is not None:
+                yield trace
+
+
+def _trace(account: Account, place: Place, folder: str, names: list[str], strange: list[str]) -> Trace | None:
+    """What one folder says: its outcome, or, where there is none yet, its newest claim."""
+    ledger = account.ledger(str(place.ledger))
+    name = folder + (OUTCOME if OUTCOME in names else f"claim-{newest_claim(names)}.json")
+    try:
+        document = check_version(ledger.read(name) or {})
+        upload, ending = document["upload"], document.get("outcome") or {}
+        location = ending.get("location")
+        status = ending["status"] if OUTCOME in names else WAITS if ending else AT_WORK
+        trace = Trace(
+            request_id=str(upload["request_id"]),
+            uploaded_at=str(upload["uploaded_at"]),
+            status=str(status),
+            location=location,
+            is_there=_is_there(account, location, str(upload["etag"])),
+            etag=str(upload["etag"]),
+            error=ending.get("error"),
+            document=document,
+            release=_find_release(account, place, str(upload["etag"])),
+        )
+    except (BadRecord, KeyError, TypeError, AttributeError) as exc:
+        strange.append(f"{place.ledger}/{name}: {exc}")
+        return None
+    return trace
+
+
+def _from_quarantine(account: Account, connection: OssConnection, place: Place, strange: list[str]) -> Iterator[Trace]:
+    """Copies are named after the key, so these are found however old, and without a ledger."""
+    if place.quarantine is None:
+        return
+    store = account.store()
+    for key in list_keys(connection, place.quarantine, place.prefix + held_prefix(place.bucket, place.key)):
+        copy = None if key.endswith(SIDECAR) else store.find(place.quarantine, key)
+        if copy is None:
+            continue
+        try:
+            held = read_held(copy)
+        except NotOurs as exc:
+            strange.append(str(exc))
+            continue
+        yield Trace(
+            held.request_id,
+            held.uploaded_at,
+            "quarantined",
+            copy.location,
+            is_there=True,
+            etag=held.facts.get("etag"),
+            release=_find_release(account, place, copy.etag),
+            document={"provenance": held.facts},
+        )
+
+
+def _is_there(account: Account, location: str | None, etag: str) -> bool | None:
+    """Whether the bytes are at their place now; None where there is no such place."""
+    if not location:
+        return None
+    bucket, _, key = location.partition("/")
+    there = account.store().find(bucket, key)
+    return there is not None and there.etag == etag
+
+
+def _find_release(account: Account, place: Place, etag: str) -> dict[str, str] | None:
+    if place.ledger is None:
+        return None
+    try:
+        record = account.ledger(place.ledger).read(release_name(place.bucket, place.key, etag))
+        release: Release | None = None if record is None else read_release(record, place.bucket, place.key, etag)
+    except BadRecord:
+        return None
+    return None if release is None else {"by": release.by, "reason": release.reason}

@@ -1,0 +1,73 @@
+"""Dead letters of the local cloud, redriven: nothing in them is lost, and nothing doubled."""
+
+import json
+from pathlib import Path
+
+import oss2
+import pytest
+from click.testing import CliRunner
+from test_crash_processes import connect, see
+from warden_cloud import POLICY, picture
+
+from scripts.cli import redrive
+from scripts.cli.__main__ import warden
+from scripts.localcloud.cloud import LocalCloud
+from scripts.localcloud.wire import Fault, WireCall
+
+IDLE_S = 60
+
+
+class Outage:
+    """The Observer that keeps the moderation service down for a while."""
+
+    is_down = True
+
+    def before(self, call: WireCall) -> Fault | None:
+        """No answer but an error."""
+        return Fault(status=500, code="ServiceUnavailable") if self.is_down and call.service == "green" else None
+
+    def after(self, call: WireCall, status: int) -> None:
+        """Nothing."""
+        del call, status
+
+
+class Inside:
+    """What Function Compute's API does with an event; tests/test_redrive.py has the wire."""
+
+    def __init__(self, cloud: LocalCloud) -> None:
+        self.invoke = lambda payload: cloud.fc.invoke_async(payload.encode())
+
+
+def test_dead_letters_are_brought_to_their_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an outage every upload has its outcome, each paid once, however often it is redriven."""
+    outage = Outage()
+    with LocalCloud(
+        policy=POLICY,
+        eyes=see,
+        observer=outage,
+        ledger_bucket="ledger",
+        instances=2,
+        max_retries=1,
+        retry_delay_s=0,
+        timeout_s=3,
+    ) as cloud:
+        session = oss2.Session()
+        uploads = connect(cloud, session, "uploads")
+        for number in range(4):
+            uploads.put_object(f"{number}.png", picture("NUDE" if number % 2 else "GOOD", salt=str(number)))
+        assert cloud.fc.wait_idle(IDLE_S)
+        assert len(cloud.fc.dead_letters) == 4
+        outage.is_down = False
+        file = tmp_path / "dead.jsonl"
+        file.write_text("\n".join(json.dumps(letter) for letter in cloud.fc.dead_letters * 2))
+        monkeypatch.setattr(redrive, "connect", lambda *_: Inside(cloud))
+        for journal in ("one", "one", "two"):
+            arguments = ["redrive", str(file), "--yes", "--journal", str(tmp_path / journal)]
+            assert CliRunner().invoke(warden, arguments).exit_code == 0
+            assert cloud.fc.wait_idle(IDLE_S)
+        ends = [(line["upload"]["key"], line["outcome"]["status"]) for line in cloud.outcomes[-8:]]
+        expected = [(f"{n}.png", "quarantined" if n % 2 else "passed") for n in range(4)]
+        assert sorted(end for end in ends if end[1] != "duplicate") == expected
+        assert sorted(key for key, status in ends if status == "duplicate") == [f"{n}.png" for n in range(4)]
+        assert cloud.green.billed == 4
+        session.session.close()

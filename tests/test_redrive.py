@@ -1,0 +1,238 @@
+"""`warden redrive`: dead letters shown, and sent again through a server that checks the signature."""
+
+import base64
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from alibabacloud_tea_openapi.utils import Utils
+from click.testing import CliRunner, Result
+
+from scripts.cli.__main__ import warden
+
+KEY_ID, SECRET = "LTAIoperator", "operator-secret"
+
+
+class FunctionApi(ThreadingHTTPServer):
+    """Takes InvokeFunction, and checks who signed it."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.taken: list[bytes] = []
+        self.status = 202
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request."""
+
+    server: FunctionApi
+
+    def do_POST(self) -> None:
+        """Verify as Function Compute does; then queue."""
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        signed = headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
+        request = SimpleNamespace(
+            method="POST", pathname=self.path, query={}, headers={name: headers[name] for name in signed}
+        )
+        digest = hashlib.sha256(body).hexdigest()
+        expected = Utils.get_authorization(request, "ACS3-HMAC-SHA256", digest, KEY_ID, SECRET)
+        assert headers["authorization"] == expected
+        assert headers["x-fc-invocation-type"] == "Async"
+        assert headers["x-acs-version"] == "2023-03-30"
+        assert self.path == "/2023-03-30/functions/bucket-warden/invocations"
+        answer = b"" if self.server.status == 202 else b'{"Code": "ResourceThrottled", "Message": "slow down"}'
+        if self.server.status == 202:
+            self.server.taken.append(body)
+        self.send_response(self.server.status)
+        self.send_header("Content-Length", str(len(answer)))
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Keep quiet."""
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[FunctionApi]:
+    """A running Function Compute, and the operator's environment."""
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", KEY_ID)
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", SECRET)
+    with FunctionApi() as server:
+        monkeypatch.setenv("FC_ENDPOINT", f"http://127.0.0.1:{server.server_address[1]}")
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def event(key: str = "a.png") -> str:
+    """What a trigger sends."""
+    record = {
+        "eventName": "ObjectCreated:PutObject",
+        "eventTime": "2026-11-22T10:00:00.000Z",
+        "oss": {"bucket": {"name": "uploads"}, "object": {"key": key, "eTag": "AB", "size": 1}},
+        "region": "ap-southeast-1",
+        "responseElements": {"requestId": f"R-{key}"},
+    }
+    return json.dumps({"events": [record]}, ensure_ascii=False)
+
+
+def letter(payload: str | None = None, **changes: Any) -> dict[str, Any]:  # noqa: ANN401
+    """What Function Compute hands to a failure destination."""
+    context = {
+        "requestId": "1-a",
+        "functionArn": "acs:fc:ap-southeast-1:123:functions/bucket-warden",
+        "condition": "UnhandledInvocationError",
+        "approximateInvokeCount": 4,
+    }
+    return {
+        "timestamp": 1_795_000_000_000,
+        "requestContext": context,
+        "requestPayload": event() if payload is None else payload,
+        "responseContext": {"statusCode": 200, "functionError": "UnhandledInvocationError"},
+        "responsePayload": json.dumps({"errorMessage": "uploads/'a.png': throttled", "errorType": "InvocationFailed"}),
+        **changes,
+    }
+
+
+def run(*arguments: object, code: int = 0) -> Result:
+    """Run the command; it has to end with that code."""
+    result = CliRunner().invoke(warden, ["redrive", *map(str, arguments)])
+    assert result.exit_code == code, result.output
+    return result
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Two letters, the first twice."""
+    path = tmp_path / "dead.jsonl"
+    lines = [letter(), letter(event("ä\u202e.png")), letter()]
+    path.write_text("\n".join(json.dumps(line) for line in lines) + "\n\n")
+    return path
+
+
+def test_a_dry_run_shows_why_and_sends_nothing(api: FunctionApi, file: Path) -> None:
+    """Every letter with its reason and its uploads; a hint how to send."""
+    result = run(file)
+    assert result.stdout.count("would send") == 2
+    assert "sent before" in result.stdout
+    assert "throttled" in result.stdout
+    assert "uploads/a.png" in result.stdout
+    assert "2026-11-18T" in result.stdout
+    assert "\\u202e" in result.stdout
+    assert "--yes" in result.stderr
+    assert api.taken == []
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_each_event_is_sent_once(api: FunctionApi, file: Path) -> None:
+    """However often it is in the files, and however often the command is run."""
+    run(file, "--yes")
+    assert [body.decode() for body in api.taken] == [event(), event("ä\u202e.png")]
+    assert run(file, "--yes").stdout.count("sent before") == 3
+    assert len(api.taken) == 2
+
+
+def test_what_is_refused_is_sent_the_next_time(api: FunctionApi, file: Path) -> None:
+    """Nothing is lost where Function Compute does not take it."""
+    api.status = 429
+    assert "refused: Function Compute says ResourceThrottled (HTTP 429)" in run(file, "--yes", code=1).stdout
+    api.status = 202
+    run(file, "--yes")
+    assert len(api.taken) == 2
+
+
+def test_no_answer_is_no_success(api: FunctionApi, file: Path) -> None:
+    """Where nobody listens, nothing counts as sent."""
+    del api
+    result = run(file, "--yes", "--endpoint", "http://127.0.0.1:1", code=1)
+    assert result.stdout.count("refused: no readable answer") == 3
+
+
+STRANGE = {
+    "not an object": "7",
+    "no JSON": "hello",
+    "nothing of a letter": "{}",
+    "of another function": json.dumps(
+        letter(requestContext={"functionArn": "acs:fc:ap-southeast-1:123:functions/thumbnails"})
+    ),
+    "no payload": json.dumps(letter(requestPayload=None)),
+    "half a character": json.dumps(letter("\ud800")),
+    "no event": json.dumps(letter("{}")),
+    "no good record": json.dumps(letter('{"events": [{}]}')),
+}
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+def test_what_is_no_letter_of_ours_is_left_alone(api: FunctionApi, tmp_path: Path, kind: str) -> None:
+    """It is named, with its place, and not sent; the others are."""
+    path = tmp_path / "dead.jsonl"
+    path.write_text(STRANGE[kind] + "\n" + json.dumps(letter()) + "\n")
+    result = run(path, "--yes", code=1)
+    assert f"left alone  {path}:1: " in result.stdout
+    assert len(api.taken) == 1
+
+
+@pytest.mark.parametrize("form", ["one", "list", "base64", "base64 lines"])
+def test_the_forms_of_a_file(api: FunctionApi, tmp_path: Path, form: str) -> None:
+    """One letter, a list of them, or what a queue's message wraps in base64."""
+    del api
+    wrapped = base64.b64encode(json.dumps(letter()).encode()).decode()
+    text = {
+        "one": json.dumps(letter(), indent=1),
+        "list": json.dumps([letter()]),
+        "base64": wrapped,
+        "base64 lines": wrapped + "\n" + wrapped + "\n",
+    }[form]
+    path = tmp_path / "dead"
+    path.write_text(text)
+    lines = [json.loads(line) for line in run(path, "--json").stdout.splitlines()]
+    assert lines[0]["state"] == "would send"
+    assert lines[0]["uploads"] == ["uploads/a.png"]
+    assert lines[0]["why"] == "uploads/'a.png': throttled"
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        ({"timestamp": "x"}, "unknown time"),
+        ({"requestContext": {"functionArn": "acs:fc:r:1:functions/bucket-warden/LATEST"}}, "0 deliveries"),
+        ({"timestamp": 10**30}, "unknown time"),
+        ({"responsePayload": "Function timed out"}, "UnhandledInvocationError"),
+        ({"responsePayload": None}, "UnhandledInvocationError"),
+    ],
+)
+def test_a_letter_that_says_little(api: FunctionApi, tmp_path: Path, changes: dict[str, Any], shown: str) -> None:
+    """What is missing is said, and the event is sent all the same."""
+    path = tmp_path / "dead"
+    path.write_text(json.dumps(letter(**changes)))
+    assert shown in run(path, "--yes").stdout
+    assert len(api.taken) == 1
+
+
+def test_too_long_an_event_is_refused(api: FunctionApi, tmp_path: Path) -> None:
+    """Function Compute takes 128 KB."""
+    path = tmp_path / "dead"
+    path.write_text(json.dumps(letter(event("x" * 140_000))))
+    assert "takes 131072" in run(path, "--yes", code=1).stdout
+    assert api.taken == []
+
+
+def test_it_has_to_be_said_where_to(api: FunctionApi, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An endpoint, or the account that makes one; and keys."""
+    del api
+    monkeypatch.delenv("FC_ENDPOINT")
+    assert "--account" in run(file, "--yes", code=2).output
+    monkeypatch.delenv("ALIBABA_CLOUD_ACCESS_KEY_ID")
+    assert "credentials" in run(file, "--yes", "--account", "123", code=1).output
