@@ -6,7 +6,7 @@ from handler.errors import ObjectChanged, ObjectGone, OperatorError, StoreUnavai
 from handler.holding import held_copy, held_key
 from handler.model import Action, Decision, Mode, Outcome, Status, Upload, Verdict, assert_never
 from handler.policy import Policy
-from handler.ports import Quarantine, Store, StoredObject, Tags
+from handler.ports import HeldCopy, Quarantine, Store, StoredObject, Tags
 from handler.tagging import TagPlan, plan_tags, wanted_tags
 
 
@@ -42,36 +42,36 @@ class Actor:
             case _ as missed:
                 return assert_never(missed)
 
-    def is_unchanged(self, found: StoredObject) -> bool:
-        """Look whether the bytes are still what the key stands for.
+    def look(self, found: StoredObject) -> StoredObject:
+        """Look again: the same bytes with what is known of them now (their tags change by themselves).
 
-        False where a newer version came over them, and they lie below it. Raises ObjectGone or ObjectChanged where
-        they are no longer there.
+        Raises ObjectGone or ObjectChanged where they are no longer there.
         """
-        now = self._look(found)
-        if now is not None and found.holds_same_bytes_as(now):
-            return True
-        if found.is_pinned and self.store.head(found.bucket, found.key, found.version_id) is not None:
-            return False
-        if now is None or found.is_pinned or now.is_deletion:
+        if found.is_symlink and found.is_current:
+            now = self.store.link(found.bucket, found.key)
+        else:
+            by_version = found.is_pinned or not found.is_current
+            now = self.store.head(found.bucket, found.key, found.version_id if by_version else None)
+        if now is None or now.is_deletion:
             raise ObjectGone(f"{found.location!r} went away while it was judged")
-        raise ObjectChanged(f"{found.location!r} was overwritten while it was judged")
-
-    def _look(self, found: StoredObject) -> StoredObject | None:
-        if found.is_symlink:
-            return self.store.link(found.bucket, found.key)
-        return self.store.head(found.bucket, found.key, None if found.is_current else found.version_id)
+        if not found.holds_same_bytes_as(now):
+            raise ObjectChanged(f"{found.location!r} was overwritten while it was judged")
+        return replace(now, is_current=found.is_current)
 
     def _mark(
         self, upload: Upload, found: StoredObject, decision: Decision, verdict: Verdict | None, superseded: str | None
     ) -> Outcome:
         """Tag, then look back: in a bucket without versions the tag may have met other bytes."""
         status = _status_of_what_stays(decision)
+        if found.is_pinned and not found.is_symlink:
+            found = self.look(found)
         # A link is never quarantined, so there a user's tag gives way.
         evict = self.policy.tags.when_full == "evict" or found.is_symlink
         plan = self._plan(found, decision, status, evict=evict)
         if not plan.ours and decision.action is Action.TAG:
-            return self._quarantine(upload, found, decision, verdict, superseded)
+            held = self._quarantine(upload, found, decision, verdict, superseded)
+            full = "quarantined because no tag was free for the status (tags.when_full)"
+            return replace(held, tag_note="; ".join(filter(None, [full, held.tag_note])))
         if plan.ours:
             self._write(found, plan)
         return Outcome(
@@ -87,7 +87,7 @@ class Actor:
         self.may_have_marked = self.may_have_marked or not found.is_pinned
         self.tags.write_tags(found, plan.tags)
         if not found.is_pinned:
-            self.is_unchanged(found)
+            self.look(found)
 
     def _quarantine(
         self, upload: Upload, found: StoredObject, decision: Decision, verdict: Verdict | None, superseded: str | None
@@ -109,26 +109,28 @@ class Actor:
             verdict=verdict,
         )
         untagged = self.quarantine.hold(found, copy)
-        if found.is_pinned or self._is_source_unchanged(found):
-            self.store.delete(found)
-        return Outcome(
-            upload,
-            Status.QUARANTINED,
-            action=Action.QUARANTINE,
-            location=f"{copy.bucket}/{copy.key}",
-            tags={} if untagged else plan.ours,
-            tag_note=untagged or plan.note,
-        )
+        if not found.is_pinned:
+            # OSS gives no means to make the DELETE conditional: what came meanwhile is left to its own event.
+            try:
+                now = self.look(found)
+            except (ObjectGone, ObjectChanged):
+                return _held(upload, copy, plan, untagged)
+            if now.tag_count != found.tag_count and not untagged:
+                plan = self._retag(now, copy, decision)
+            # With the version id of now: where versioning was enabled meanwhile, a DELETE without one only hides bytes.
+            found = now
+        self.store.delete(found)
+        return _held(upload, copy, plan, untagged)
 
-    def _is_source_unchanged(self, found: StoredObject) -> bool:
-        """Look once more before a DELETE, which OSS gives no means to make conditional.
-
-        Where other bytes came meanwhile, these are left to their own event: the judged ones are held by now.
-        """
+    def _retag(self, now: StoredObject, copy: HeldCopy, decision: Decision) -> TagPlan:
+        """Take over the tags that the user set while the service looked."""
+        plan = self._plan_copy(now, decision)
+        held = replace(now, bucket=copy.bucket, key=copy.key, version_id=None)
         try:
-            return self.is_unchanged(found)
-        except (ObjectGone, ObjectChanged):
-            return False
+            self.tags.write_tags(held, plan.tags)
+        except (OperatorError, StoreUnavailable) as exc:
+            return replace(plan, note=f"the user's latest tags are not on the copy: {exc}")
+        return plan
 
     def _plan_copy(self, found: StoredObject, decision: Decision) -> TagPlan:
         """Plan the copy's tags; the user's are given up where they can't be read: a tag never stops a quarantine."""
@@ -143,6 +145,17 @@ class Actor:
         present = self.tags.read_tags(found) if found.tag_count else {}
         wanted = wanted_tags(decision, status.value, prefix=rules.prefix, labels=rules.labels)
         return plan_tags(present, wanted, prefix=rules.prefix, evict=evict)
+
+
+def _held(upload: Upload, copy: HeldCopy, plan: TagPlan, untagged: str | None) -> Outcome:
+    return Outcome(
+        upload,
+        Status.QUARANTINED,
+        action=Action.QUARANTINE,
+        location=f"{copy.bucket}/{copy.key}",
+        tags={} if untagged else plan.ours,
+        tag_note=untagged or plan.note,
+    )
 
 
 def _status_of_what_stays(decision: Decision) -> Status:

@@ -82,7 +82,7 @@ class Conditions:
             return "min_size_bytes"
         if self.max_size_bytes is not None and upload.size_bytes >= self.max_size_bytes:
             return "max_size_bytes"
-        if self.content_types is not None and upload.content_type not in self.content_types:
+        if self.content_types is not None and media_type(upload.content_type or "") not in self.content_types:
             return "content_types"
         return None
 
@@ -120,6 +120,11 @@ class Conditions:
         if self.max_confidence is not None and confidence >= self.max_confidence:
             return "max_confidence"
         return None
+
+
+def media_type(content_type: str) -> str:
+    """The type alone, in lower case: neither its parameters nor its case make it another (RFC 9110, 8.3.1)."""
+    return content_type.partition(";")[0].strip().lower()
 
 
 def matches_any(globs: Iterable[Glob], text: str) -> bool:

@@ -58,7 +58,7 @@ def held_copy(  # noqa: PLR0913  (each names a part of the provenance)
     carry in a header (anything but printable ASCII), goes to the sidecar.
     """
     provenance = _provenance(found, upload, decision, verdict)
-    kept, displaced = _fit(found.metadata, METADATA_BYTES - _size(provenance), taken=provenance)
+    kept, displaced = _fit(found.metadata, METADATA_BYTES - _size(provenance))
     headers = {name: value for name, value in found.headers.items() if _printable(value)}
     lost_headers = {name: value for name, value in found.headers.items() if name not in headers}
     sidecar = {"v": 1, "metadata": displaced, "headers": lost_headers}
@@ -88,13 +88,14 @@ def _provenance(found: StoredObject, upload: Upload, decision: Decision, verdict
     return {PREFIX + name: quote(value, errors="replace") for name, value in facts.items() if value}
 
 
-def _fit(metadata: dict[str, str], room: int, *, taken: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+def _fit(metadata: dict[str, str], room: int) -> tuple[dict[str, str], dict[str, str]]:
     """Part the user's metadata into what the copy can carry and what it can't."""
     kept: dict[str, str] = {}
     displaced: dict[str, str] = {}
     for name, value in sorted(metadata.items()):
         size = _size({name: value})
-        if name in taken or size > room or not _printable(name + value):
+        # What looks like our provenance is no user's to write: a restore reads it.
+        if name.startswith(PREFIX) or size > room or not _printable(name + value):
             displaced[name] = value
         else:
             kept[name] = value

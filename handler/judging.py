@@ -35,17 +35,19 @@ class Judge:
     def judge(self, upload: Upload, found: StoredObject) -> tuple[Verdict | NoVerdict, bool]:
         """Answer with the verdict (or why there is none), and whether it is certain to be of these very bytes.
 
-        An older version is judged by a signed URL that names it, all else by name: what is under the name may have
-        changed meanwhile. Raises OperatorError.
+        A version that no overwrite can change is judged by a signed URL that names it. All else goes by name, and
+        what is under the name may have changed meanwhile. In a versioned bucket the name would not do, however often
+        it is looked at: a cover that an uploader puts on top while the service looks, and that we ourselves then
+        remove, leaves no trace. Raises OperatorError.
         """
         ruled_out = rule_out(upload, found)
         if ruled_out is not None:
             return ruled_out, True
-        if not found.is_current:
+        if found.is_pinned or not found.is_current:
             return self.judge_exactly(upload, found), found.is_pinned
         answer = self._ask(upload, None)
         if isinstance(answer, NoVerdict) and answer.kind is FailureKind.REJECTED:
-            return self._ask_otherwise(upload, found, answer), found.is_pinned
+            return self._ask_otherwise(upload, found, answer), False
         return answer, False
 
     def judge_exactly(self, upload: Upload, found: StoredObject) -> Verdict | NoVerdict:
@@ -87,6 +89,9 @@ class Judge:
     def _may_pass(self, exc: BaseException, upload: Upload, url: str | None) -> bool:
         """Whether to ask again: what can't be read because it is gone, or is another by now, needs no more tries."""
         if not isinstance(exc, NoVerdict):
+            return False
+        if exc.is_paid:
+            # A changed answer of the vendor's must not become a bill: one paid try a delivery.
             return False
         if exc.kind is FailureKind.UNREADABLE:
             now = self.store.head(upload.bucket, upload.key, upload.version_id if url else None)

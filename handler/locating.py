@@ -14,17 +14,17 @@ from handler.ports import Store, StoredObject
 SAME_MOMENT = timedelta(seconds=2)
 
 
-def locate(upload: Upload, store: Store) -> tuple[Upload, StoredObject]:
+def locate(upload: Upload, store: Store, *, decode: bool = True) -> tuple[Upload, StoredObject]:
     """Find the upload's own bytes; answers with the upload completed by what OSS knows (key, version, type, size).
 
-    In a versioned bucket an older version is found too. Raises ObjectGone where the bytes are no longer there, and
-    ObjectChanged where others took their place in a bucket without versions.
+    In a versioned bucket an older version is found too; with `decode`, a key that arrived encoded. Raises ObjectGone
+    where the bytes are no longer there, and ObjectChanged where others took their place in a bucket without versions.
     """
     if upload.event_name == SYMLINK_EVENT:
         return upload, _locate_link(upload, store)
     now = store.head(upload.bucket, upload.key)
     if now is None:
-        return _locate_decoded(upload, store)
+        return _locate_decoded(upload, store, spellings(upload.key)[1:] if decode else [])
     if _is_it(now, upload) and not (now.is_pinned and _is_later(now, upload)):
         return _complete(upload, now), now
     version = None if now.version_id is None else _locate_version(upload, store)
@@ -37,21 +37,27 @@ def locate(upload: Upload, store: Store) -> tuple[Upload, StoredObject]:
 
 def _is_it(found: StoredObject, upload: Upload) -> bool:
     # A link answers with the etag of its target, which may well be that of the upload.
-    return found.etag == upload.etag and not found.is_symlink
+    return found.etag == upload.etag and not found.is_symlink and not found.is_deletion
 
 
 def _locate_link(upload: Upload, store: Store) -> StoredObject:
+    """Find the link; in a versioned bucket also below a newer version, from where it would come back."""
     link = store.link(upload.bucket, upload.key)
-    if link is not None:
+    if link is not None and not (link.is_pinned and _is_later(link, upload)):
         return link
-    if store.head(upload.bucket, upload.key) is None:
+    now = link or store.head(upload.bucket, upload.key)
+    if now is not None and now.version_id is not None:
+        links = [version for version in store.versions(upload.bucket, upload.key) if version.is_symlink]
+        if links:
+            return min(links, key=lambda version: abs(_age(version, upload)))
+    if now is None or now.is_pinned or now.is_deletion:
         raise ObjectGone(f"no link at {upload.bucket}/{upload.key!r} any more")
-    raise ObjectChanged(f"{upload.bucket}/{upload.key!r} is no link any more")
+    raise ObjectChanged(f"{now.location!r} is no link any more")
 
 
-def _locate_decoded(upload: Upload, store: Store) -> tuple[Upload, StoredObject]:
+def _locate_decoded(upload: Upload, store: Store, keys: list[str]) -> tuple[Upload, StoredObject]:
     """Take another spelling of the key where its etag is the event's."""
-    for key in spellings(upload.key)[1:]:
+    for key in keys:
         now = store.head(upload.bucket, key)
         if now is not None and _is_it(now, upload):
             return _complete(replace(upload, key=key), now), now
@@ -59,11 +65,12 @@ def _locate_decoded(upload: Upload, store: Store) -> tuple[Upload, StoredObject]
 
 
 def spellings(key: str) -> list[str]:
-    """The key as it is, then decoded in both ways, where that is another.
+    """The key as it is, then decoded in both ways, where that is another that HTTP can name.
 
     Keys arrive raw in events, by nine of ten public consumers; should one arrive encoded, one of these is meant.
     """
-    return list(dict.fromkeys([key, unquote(key), unquote_plus(key)]))
+    decoded = [other for other in (unquote(key), unquote_plus(key)) if other not in {"", ".", ".."}]
+    return list(dict.fromkeys([key, *decoded]))
 
 
 def _locate_version(upload: Upload, store: Store) -> StoredObject | None:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from msgspec import UNSET, UnsetType
 
-from handler.conditions import Conditions, Library
+from handler.conditions import Conditions, Library, media_type
 from handler.errors import FailureKind
 from handler.globs import Glob, compile_key
 from handler.labels import LabelSet, compile_labels
@@ -78,7 +78,7 @@ def compile_conditions(shape: ConditionsShape, lists: Mapping[str, Sequence[str]
         buckets=None if buckets is None else frozenset(buckets),
         min_size_bytes=_value(shape.min_size_bytes),
         max_size_bytes=_value(shape.max_size_bytes),
-        content_types=None if content_types is None else frozenset(content_types),
+        content_types=None if content_types is None else frozenset(media_type(text) for text in content_types),
     )
 
 

@@ -182,15 +182,19 @@ def test_operators_fault_ends_at_once() -> None:
     assert len(world.asked) == 1
 
 
-@pytest.mark.parametrize(
-    ("found", "is_exact"), [(FOUND, False), (StoredObject("uploads", "a.jpg", "E1", "T", 5, "v1"), True)]
-)
-def test_refused_request_is_tried_once_by_url(found: StoredObject, is_exact: bool) -> None:  # noqa: FBT001
+def test_refused_request_is_tried_once_by_url() -> None:
     """A key that the service does not take can still be read by a signed URL."""
     world = World(no(FailureKind.REJECTED), VERDICT)
-    assert world.judging().judge(UPLOAD, found) == (VERDICT, is_exact)
+    assert world.judging().judge(UPLOAD, FOUND) == (VERDICT, False)
     assert world.asked == [None, URL]
-    assert world.signed == [(found, 300)]
+    assert world.signed == [(FOUND, 300)]
+
+
+def test_a_version_is_judged_by_its_own_url_alone() -> None:
+    """What a version id names is asked for by it, also while it is the current version."""
+    world = World(VERDICT)
+    assert world.judging().judge(UPLOAD, StoredObject("uploads", "a.jpg", "E1", "T", 5, "v1")) == (VERDICT, True)
+    assert world.asked == [URL]
 
 
 @pytest.mark.parametrize(

@@ -931,7 +931,7 @@ def test_missing_right_is_the_operators(
     server.add_identity(without(missing))
     message = refusal(lambda: call(connect(), found), OperatorError)
     assert "AccessDenied" in message
-    assert "give the function's role that right" in message
+    assert "give the function's role oss:" in message
 
 
 @pytest.mark.parametrize(

@@ -29,13 +29,24 @@ UNCOPIABLE_CODES = frozenset({"InvalidObjectState", "OperationNotSupported", "Ob
 # A link whose target is missing, or is itself a link: there are no bytes behind the key.
 LINK_TARGET_CODES = frozenset({"SymlinkTargetNotExist", "InvalidTargetType"})
 HINTS = {
-    "AccessDenied": "give the function's role that right, or look for a bucket policy that denies it",
     "NoSuchBucket": "create the bucket, or mend its name in the settings",
     "InvalidAccessKeyId": "the credentials are not of this account; check the function's role",
     "SignatureDoesNotMatch": "the credentials are wrong; check the function's role and the region",
     "SecurityTokenExpired": "the token has run out; Function Compute renews it with the next instance",
     "InvalidSecurityToken": "the token does not fit the key; check the function's role",
     "RequestTimeTooSkewed": "the clock of the caller is more than 15 minutes off",
+}
+
+# RAM's names for what each call needs, by the words that name the call.
+RIGHTS = {
+    "look at": "oss:GetObject",
+    "read the link": "oss:GetObject",
+    "read the tags of": "oss:GetObjectTagging",
+    "tag": "oss:PutObjectTagging",
+    "copy": "oss:GetObject there, and oss:PutObject and oss:PutObjectTagging in the quarantine bucket",
+    "delete": "oss:DeleteObject",
+    "list the versions of": "oss:ListObjectVersions",
+    "write": "oss:PutObject",
 }
 
 
@@ -51,5 +62,13 @@ def translate(exc: oss2.exceptions.OssError, doing: str) -> WardenError:
     if exc.status in {HTTP_PRECONDITION_FAILED, HTTP_NOT_MODIFIED}:
         return ObjectChanged(facts)
     if exc.code in UNCOPIABLE_CODES:
-        return CannotCopy(facts)
-    return OperatorError(f"{facts}; {HINTS.get(exc.code, 'this is no fault of the object')}")
+        return CannotCopy(f"{facts}; an archived object has to be restored first")
+    return OperatorError(f"{facts}; {_hint(exc.code, doing)}")
+
+
+def _hint(code: str, doing: str) -> str:
+    if code != "AccessDenied":
+        return HINTS.get(code, "this is no fault of the object")
+    right = next((right for words, right in RIGHTS.items() if doing.startswith(words + " ")), "the right to do so")
+    grant = f"give the function's role {right} (in a bucket with versions the …Version form too)"
+    return f"{grant}, or look for a bucket policy that denies it"

@@ -8,9 +8,10 @@ CALLS = {
     ("GOOD", "uploads"): ["HeadObject", "ImageModeration", "HeadObject", "PutObjectTagging", "HeadObject"],
     ("GOOD", "versioned"): ["HeadObject", "ImageModeration", "HeadObject", "PutObjectTagging"],
     ("NUDE", "uploads"): ["HeadObject", "ImageModeration", "CopyObject", "HeadObject", "HeadObject", "DeleteObject"],
-    ("NUDE", "versioned"): ["HeadObject", "ImageModeration", "HeadObject", "CopyObject", "HeadObject", "DeleteObject"],
+    # In a versioned bucket, the last look is for a twin that the removal may have uncovered.
+    ("NUDE", "versioned"): ["HeadObject", "ImageModeration", "CopyObject", "HeadObject", "DeleteObject", "HeadObject"],
     ("GORE", "uploads"): ["HeadObject", "ImageModeration", "HeadObject", "DeleteObject"],
-    ("GORE", "versioned"): ["HeadObject", "ImageModeration", "HeadObject", "DeleteObject"],
+    ("GORE", "versioned"): ["HeadObject", "ImageModeration", "DeleteObject", "HeadObject"],
     ("FLAG", "uploads"): ["HeadObject", "ImageModeration", "HeadObject"],
 }
 
