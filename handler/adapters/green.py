@@ -19,6 +19,7 @@ from darabonba.exceptions import ResponseException
 from darabonba.runtime import RuntimeOptions
 from Tea.exceptions import UnretryableException
 
+from handler.adapters.pace import Pace
 from handler.credentials import Credentials
 from handler.errors import FailureKind, NoVerdict, OperatorError
 from handler.meter import Meter
@@ -27,16 +28,29 @@ from handler.model import Finding, Upload, Verdict
 CONNECT_TIMEOUT_S = 3.0
 # The service downloads the image (3 s at most) and then looks at it.
 LONGEST_CALL_S = 10.0
+# What a call is left of its time, however long it should wait for its turn.
+SHORTEST_CALL_S = 1.0
 OK = 200
+THROTTLED = 403
 CODES = {
     401: FailureKind.REJECTED,
     402: FailureKind.REJECTED,
-    403: FailureKind.UNAVAILABLE,
+    THROTTLED: FailureKind.UNAVAILABLE,
     404: FailureKind.UNREADABLE,
     405: FailureKind.UNREADABLE,
     406: FailureKind.TOO_LARGE,
     407: FailureKind.UNSUPPORTED,
     500: FailureKind.UNAVAILABLE,
+}
+MEANINGS = {
+    401: "a parameter is invalid",
+    402: "a parameter is too long",
+    403: "throttled: more calls a second than the account may make",
+    404: "it could not download the image",
+    405: "its download of the image timed out",
+    406: "the image is too large",
+    407: "it does not take this format",
+    500: "a fault of its own",
 }
 OPERATOR_CODES = {
     400: "the request lacks a parameter: report this as a fault of Bucket Warden",
@@ -45,7 +59,8 @@ OPERATOR_CODES = {
 HTTP_BAD_REQUEST = 400
 HTTP_SERVER_ERROR = 500
 # Refusals that pass: a request that took too long to arrive, and too many of them.
-PASSING_STATUSES = frozenset({408, 429})
+HTTP_TOO_MANY_REQUESTS = 429
+PASSING_STATUSES = frozenset({408, HTTP_TOO_MANY_REQUESTS})
 DATA_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 HIGHEST_CONFIDENCE = 100
 
@@ -70,7 +85,7 @@ class _Body(msgspec.Struct, rename="pascal"):
 
 
 class GreenModerator:
-    """One account's ImageModeration at one endpoint."""
+    """One account's ImageModeration at one endpoint. Keeps its calls apart once one was throttled."""
 
     def __init__(  # noqa: PLR0913  (the composition root names each)
         self,
@@ -83,6 +98,7 @@ class GreenModerator:
         referer: str | None,
         meter: Meter,
         clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         url = urlsplit(endpoint)
         self._client = Client(
@@ -100,18 +116,34 @@ class GreenModerator:
         self._referer = referer
         self._meter = meter
         self._clock = clock
+        self._sleep = sleep
+        self._pace = Pace()
 
     def judge(self, upload: Upload, *, url: str | None, timeout_s: float) -> Verdict:
         """See Moderator."""
         parameters = self._parameters(upload, url)
-        started = self._clock()
-        body = self._ask(parameters, timeout_s)
-        latency_ms = round((self._clock() - started) * 1000)
+        started, waited_s = self._wait_for_turn(timeout_s - SHORTEST_CALL_S)
+        body = self._ask(parameters, timeout_s - waited_s)
+        latency_s = self._clock() - started
         answer = self._answer(body)
+        if answer.code == THROTTLED:
+            self._pace.throttle()
+        else:
+            self._pace.answer(latency_s)
         if answer.code != OK:
             raise _refusal(answer)
         self._meter.billed += 1
-        return self._verdict(body, answer, parameters["dataId"], latency_ms)
+        return self._verdict(body, answer, parameters["dataId"], round(latency_s * 1000))
+
+    def _wait_for_turn(self, longest_s: float) -> tuple[float, float]:
+        """Keep this call apart from the last one; when it begins on the clock, and the seconds waited for that."""
+        now_s = self._clock()
+        wait_s = min(self._pace.wait_s(now_s), max(longest_s, 0.0))
+        if wait_s:
+            self._sleep(wait_s)
+            now_s = self._clock()
+        self._pace.begin(now_s)
+        return now_s, wait_s
 
     def _parameters(self, upload: Upload, url: str | None) -> dict[str, str]:
         parameters = {"dataId": data_id(upload)}
@@ -155,6 +187,8 @@ class GreenModerator:
             return self._client.call_api(call, OpenApiRequest(body=form), runtime)["body"]
         except ResponseException as exc:
             self._note_request_id(getattr(exc, "request_id", None))
+            if _is_throttled(exc):
+                self._pace.throttle()
             raise _http_refusal(exc) from exc
         except UnretryableException as exc:
             raise _no_answer(exc) from exc
@@ -163,7 +197,7 @@ class GreenModerator:
         try:
             answer = msgspec.convert(body, _Body)
         except msgspec.ValidationError as exc:
-            raise _unreadable_answer(exc) from exc
+            raise _unreadable_answer(exc, is_paid=False) from exc
         self._note_request_id(answer.request_id)
         return answer
 
@@ -176,7 +210,7 @@ class GreenModerator:
         try:
             data = msgspec.convert(body.get("Data"), _Data)
         except msgspec.ValidationError as exc:
-            raise _unreadable_answer(exc) from exc
+            raise _unreadable_answer(exc, is_paid=True) from exc
         return Verdict(
             service=self._service,
             risk=data.risk_level,
@@ -211,18 +245,23 @@ def _refusal(answer: _Body) -> NoVerdict | OperatorError:
     facts = f"the moderation service answered code {answer.code} (request {answer.request_id})"
     if answer.code in OPERATOR_CODES:
         return OperatorError(f"{facts}; {OPERATOR_CODES[answer.code]}")
-    return NoVerdict(CODES.get(answer.code, FailureKind.UNAVAILABLE), facts)
+    meaning = MEANINGS.get(answer.code, "which its documentation does not know")
+    return NoVerdict(CODES.get(answer.code, FailureKind.UNAVAILABLE), f"{facts}: {meaning}")
 
 
 def _http_refusal(exc: ResponseException) -> NoVerdict | OperatorError:
     request_id = getattr(exc, "request_id", None)
     facts = f"the moderation service answered HTTP {exc.status_code} {exc.code} (request {request_id})"
-    throttled = isinstance(exc, ThrottlingException) or str(exc.code).startswith("Throttling")
     # Without a status the SDK refused the request before it was sent.
     ours = exc.status_code is None or HTTP_BAD_REQUEST <= exc.status_code < HTTP_SERVER_ERROR
-    if throttled or not ours or exc.status_code in PASSING_STATUSES:
+    if _is_throttled(exc) or not ours or exc.status_code in PASSING_STATUSES:
         return NoVerdict(FailureKind.UNAVAILABLE, facts)
     return OperatorError(f"{facts}; check the function's role: it needs yundun-greenweb:ImageModeration")
+
+
+def _is_throttled(exc: ResponseException) -> bool:
+    is_named_so = isinstance(exc, ThrottlingException) or str(exc.code).startswith("Throttling")
+    return is_named_so or exc.status_code == HTTP_TOO_MANY_REQUESTS
 
 
 def _no_answer(exc: UnretryableException) -> NoVerdict:
@@ -231,7 +270,6 @@ def _no_answer(exc: UnretryableException) -> NoVerdict:
     return NoVerdict(FailureKind.UNAVAILABLE, f"the moderation service gave no readable answer in time ({inner})")
 
 
-def _unreadable_answer(exc: msgspec.ValidationError) -> NoVerdict:
-    return NoVerdict(
-        FailureKind.UNAVAILABLE, f"the moderation service answered with something else than a verdict: {exc}"
-    )
+def _unreadable_answer(exc: msgspec.ValidationError, *, is_paid: bool) -> NoVerdict:
+    facts = f"the moderation service answered with something else than a verdict: {exc}"
+    return NoVerdict(FailureKind.UNAVAILABLE, facts, is_paid=is_paid)

@@ -20,7 +20,7 @@ from scripts.localcloud.green_image import check_image
 from scripts.localcloud.green_record import GreenCall, Record
 from scripts.localcloud.green_reply import error_reply, garbage_reply, reply_with
 from scripts.localcloud.green_signature import ACTION, RESOURCE, Unauthorized, authenticate, authorize
-from scripts.localcloud.green_throttle import TokenBucket
+from scripts.localcloud.green_throttle import Limiter, TokenBucket
 from scripts.localcloud.wire import Bystander, Fault, Identity, Observer, WireCall
 
 OPERATION: Final = "ImageModeration"
@@ -40,7 +40,7 @@ _log = logging.getLogger(__name__)
 class GreenServer:
     """Content Moderation on 127.0.0.1; a context manager. Thread-safe.
 
-    `eyes`, `observer` and `latency_ms` may be replaced at any time.
+    `eyes`, `observer`, `latency_ms` and `limiter` may be replaced at any time.
     `fetch` reads an image that is named in OSS. `qps` queries a second are shared by all callers, with a burst of as
     many. `latency_ms` is how long a call takes at least that is neither throttled nor spoiled. `services` are the
     codes that are known. `clock` (seconds, monotonic) is that of the queries per second.
@@ -68,7 +68,7 @@ class GreenServer:
         self._fetch = fetch
         self._services = frozenset(services)
         self._host_id = f"green-cip.{region}.aliyuncs.com"
-        self._bucket = TokenBucket(qps, clock)
+        self.limiter: Limiter = TokenBucket(qps, clock)
         self._record = Record()
         self._stopping = threading.Event()
         self._server = PostServer(self._respond, port)
@@ -156,7 +156,7 @@ class GreenServer:
         return reply
 
     def _judge(self, asked: Asked, form: Mapping[str, str]) -> Answer:
-        if not self._bucket.take():
+        if not self.limiter.take():
             return Answer(code=_THROTTLED)
         try:
             green_request.check(form, self._services)
