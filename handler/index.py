@@ -83,6 +83,7 @@ class Warden:
             referer=self.policy.moderation.referer,
             meter=meter,
             clock=self.clock,
+            sleep=self.sleep,
         )
         ledger = self._connect_ledger(credentials, endpoint, region, meter)
         return Services(moderator, store, store, store, ledger, meter, self.clock, self.sleep, self.log.warning)
