@@ -7,6 +7,7 @@ import pytest
 from warden_cloud import Record, WardenCloud, picture
 
 from scripts.localcloud.green_answer import Answer
+from scripts.localcloud.wire import Fault
 
 COVERS = {
     "a link": lambda cloud: cloud.bucket("versioned").put_symlink("good.png", "a.png"),
@@ -259,3 +260,15 @@ def test_versioning_enabled_meanwhile_leaves_no_bytes(cloud: WardenCloud) -> Non
     (document,) = cloud.deliver(record)
     assert document["outcome"]["status"] == "quarantined"
     assert cloud.versions("uploads", "a.png") == []
+
+
+def test_tags_that_cannot_follow_stop_no_quarantine(cloud: WardenCloud) -> None:
+    """Tags set while the service looked, which OSS does not let onto the copy: held all the same, and said."""
+    record = cloud.upload("a.png", picture("NUDE"))
+    cloud.watcher.interfere = {2: lambda: tag(cloud, "uploads", "a.png", {"owner": "ann"})}
+    refused = Fault(status=403, code="AccessDenied")
+    cloud.watcher.spoil = lambda call: refused if call.operation == "PutObjectTagging" else None
+    (document,) = cloud.deliver(record)
+    assert document["outcome"]["status"] == "quarantined"
+    assert "latest tags are not on the copy" in document["outcome"]["tag_note"]
+    assert cloud.keys("uploads") == []
