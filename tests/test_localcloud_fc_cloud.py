@@ -3,10 +3,13 @@
 import io
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
+import alibabacloud_oss_v2 as oss
 import oss2
 import pytest
+import requests
 from PIL import Image
 
 from handler.errors import BadPolicy
@@ -111,3 +114,27 @@ def test_bad_policy_is_refused_before_anything_runs(tmp_path: Path) -> None:
 def test_other_lines_are_no_outcomes(line: str) -> None:
     """Only the function's own JSON line about an upload is an outcome."""
     assert read_outcome(line) is None
+
+
+def test_uploads_of_another_sdk_are_moderated(cloud: LocalCloud, uploads: oss2.Bucket) -> None:
+    """A client that none of our code uses uploads by header and by presigned URL, and each triggers the function."""
+    del uploads
+    session = requests.Session()
+    config = oss.config.load_default()
+    config.region = REGION
+    config.endpoint = cloud.oss.endpoint
+    config.use_path_style = True
+    config.credentials_provider = oss.credentials.StaticCredentialsProvider(
+        APPLICATION.access_key_id, APPLICATION.access_key_secret
+    )
+    config.http_client = oss.transport.RequestsHttpClient(session=session)
+    client = oss.Client(config)
+    client.put_object(oss.PutObjectRequest(bucket=cloud.bucket, key="guns/header.png", body=draw()))
+    presigned = client.presign(
+        oss.PutObjectRequest(bucket=cloud.bucket, key="cats/presigned.png"), expires=timedelta(minutes=1)
+    )
+    session.put(presigned.url, data=draw(), headers=presigned.signed_headers).raise_for_status()
+    assert cloud.fc.wait_idle(IDLE_S)
+    session.close()
+    statuses = {outcome["upload"]["key"]: outcome["outcome"]["status"] for outcome in cloud.outcomes}
+    assert statuses == {"guns/header.png": "quarantined", "cats/presigned.png": "passed"}
