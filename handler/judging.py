@@ -23,7 +23,7 @@ LONGEST_PAUSE_S = 5.0
 class Judge:
     """Asks the service about one upload, again while it is worth it and there is time.
 
-    `deadline` is on `clock`, in seconds. `attempts` in the answers counts calls to the service.
+    `deadline` is on `clock`, in seconds.
     """
 
     moderator: Moderator
