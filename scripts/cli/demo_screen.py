@@ -53,6 +53,8 @@ class Screen:
         if judged.rule:
             undone = "" if judged.action == judged.decided else ", not carried out"
             self._detail("rule", f"{_RULES.get(judged.rule, judged.rule)}: {judged.decided}{undone}")
+            for rule, action in judged.shadow:
+                self._detail("shadow", f"{rule}: would {action}")
             self._detail("now at", judged.location or "nowhere, it is gone")
         if judged.tags:
             self._detail("tags", ", ".join(f"{name}={value}" for name, value in judged.tags.items()))

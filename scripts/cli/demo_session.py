@@ -24,7 +24,8 @@ class Judged:
     """What became of one picture.
 
     `file` is as it was given, None for what somebody else uploaded. `findings` are all that was seen, in the project's
-    JSON form. `decided` is what the policy says, `action` what was carried out. `reason` says why in a sentence;
+    JSON form. `decided` is what the policy says, `action` what was carried out; `shadow` are the rules in shadow that
+    matched, each with what it would have done. `reason` says why in a sentence;
     `error` what went wrong. `memory_mb` is the peak of this process while the eyes looked, None where they did not.
     """
 
@@ -43,6 +44,7 @@ class Judged:
     reason: str = ""
     error: str | None = None
     memory_mb: int | None = None
+    shadow: tuple[tuple[str, str], ...] = ()
 
     def as_json(self) -> dict[str, object]:
         """The object that `--json` prints."""
@@ -144,6 +146,7 @@ class Session:
             reason=decision["reason"] if decision else "",
             error=outcome["error"],
             memory_mb=self._eyes.peaks_mb.get(upload["key"]),
+            shadow=tuple((match["rule"], match["action"]) for match in decision["shadow"]) if decision else (),
         )
 
     def _note(self, line: str) -> None:

@@ -223,6 +223,14 @@ def test_shadow_policy_says_what_it_would_do(tmp_path: Path) -> None:
     assert "rule     lures: quarantine, not carried out\n  now at   uploads/qr_clean.png\n" in out
 
 
+def test_shadow_rule_says_what_it_would_do(tmp_path: Path) -> None:
+    """A rule in shadow settles nothing, and is shown beside the one that did."""
+    dunes, policy = str(SAMPLES / "synthetic_dunes.jpg"), str(ROOT / "policies" / "tag-only.yml")
+    code, out, _ = run(dunes, "--policy", policy, cwd=tmp_path)
+    assert code == 0
+    assert "  rule     adult: tag\n  shadow   would-hold-adult: would quarantine\n" in out
+
+
 def test_picture_that_cannot_be_uploaded_is_said(tmp_path: Path) -> None:
     """What OSS refuses, here a key over 1,023 bytes, is a line of its own; the others go on, and the code is 1."""
     folder = tmp_path / "p"
