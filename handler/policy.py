@@ -118,21 +118,11 @@ class Policy:
     lines: Mapping[str, int]
 
     @property
-    def can_delete(self) -> bool:
-        """Whether an object can be deleted by rule, risk or failure."""
-        return Action.DELETE in self._actions()
-
-    @property
     def can_quarantine(self) -> bool:
         """Whether an object can end in quarantine, also in place of a deletion or for want of a free tag."""
         by_failure = Action.QUARANTINE in self.failures.values()
-        return by_failure or self.tags.when_full == "quarantine" or not FINAL.isdisjoint(self._judged_actions())
-
-    def _judged_actions(self) -> set[Action]:
-        return {rule.action for rule in self.rules if not rule.is_shadow} | {*self.otherwise.values()}
-
-    def _actions(self) -> set[Action]:
-        return self._judged_actions() | {*self.failures.values()}
+        by_verdict = {rule.action for rule in self.rules if not rule.is_shadow} | {*self.otherwise.values()}
+        return by_failure or self.tags.when_full == "quarantine" or not FINAL.isdisjoint(by_verdict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,6 @@ class StoredObject:
     version_id: str | None = None
     is_current: bool = True
     object_type: str = "Normal"
-    storage_class: str = "Standard"
     crc64: str | None = None
     tag_count: int = 0
     headers: dict[str, str] = field(default_factory=dict)

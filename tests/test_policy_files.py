@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator
 from handler.adapters.policy_file import Checked, check_policy, load_policy
 from handler.adapters.policy_yaml import MOST_BYTES, read_tree
 from handler.errors import BadPolicy
+from handler.model import Action
 from handler.policy_reader import ShapeReader
 from handler.policy_shape import PolicyShape, schema
 from scripts.cli.policy import SCHEMA_FILE, group, write_schema
@@ -125,7 +126,8 @@ def test_tag_only_never_moves_nor_deletes() -> None:
     policy = load_policy(ROOT / "policies" / "tag-only.yml", {}, [])
     assert policy.quarantine is None
     assert not policy.can_quarantine
-    assert not policy.can_delete
+    actions = {rule.action for rule in policy.rules if not rule.is_shadow}
+    assert Action.DELETE not in {*actions, *policy.otherwise.values(), *policy.failures.values()}
 
 
 @pytest.mark.parametrize("path", examples("valid", "invalid", "warned") + SHIPPED, ids=name_of)

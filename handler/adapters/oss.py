@@ -96,7 +96,6 @@ class OssStore:
                 version_id=version.versionid,
                 is_current=version.is_latest,
                 object_type=version.type or "Normal",
-                storage_class=version.storage_class,
             )
             for version in self._list_versions(bucket, key)
         ]
@@ -323,7 +322,6 @@ def _stored(bucket: str, key: str, headers: Any) -> StoredObject:  # noqa: ANN40
         size_bytes=int(named.get("content-length", 0)),
         version_id=named.get("x-oss-version-id"),
         object_type=named.get("x-oss-object-type", "Normal"),
-        storage_class=named.get("x-oss-storage-class", "Standard"),
         crc64=named.get("x-oss-hash-crc64ecma"),
         tag_count=int(named.get("x-oss-tagging-count", 0)),
         headers={name: named[name.lower()] for name in KEPT_HEADERS if name.lower() in named},
