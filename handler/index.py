@@ -15,19 +15,19 @@ from typing import Any
 
 from handler.adapters.green import GreenModerator
 from handler.adapters.ledger import OssLedger
-from handler.adapters.oss import OssStore
+from handler.adapters.oss.store import OssStore
 from handler.adapters.policy_file import load_policy
 from handler.credentials import Credentials
 from handler.errors import BadEvent, InvocationFailed, StoreUnavailable, WardenError
 from handler.events import parse_event
-from handler.holding import is_held
 from handler.log import log_outcome, set_up_log
 from handler.meter import Meter
 from handler.model import JSON_FORM_VERSION, Delivery, Outcome, Status, Upload
-from handler.pipeline import Services, moderate
-from handler.policy import Policy
+from handler.policy.rules import Policy
 from handler.ports import Ledger, NoLedger
 from handler.settings import Settings
+from handler.upload.holding import is_held
+from handler.upload.pipeline import Services, moderate
 
 CODE = Path(__file__).resolve().parent.parent
 # Kept back from asking the service, for what is to be done with the answer: copies, tags, a last look.

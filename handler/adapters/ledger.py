@@ -12,7 +12,7 @@ from typing import Any
 
 import oss2
 
-from handler.adapters.oss_connection import OssConnection
+from handler.adapters.oss.connection import OssConnection
 from handler.credentials import Credentials
 from handler.errors import BadRecord, BadSettings, ObjectGone, OperatorError, StoreUnavailable
 from handler.meter import Meter

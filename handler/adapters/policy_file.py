@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from handler.adapters.policy_yaml import MOST_BYTES, read_tree
+from handler.adapters.yaml_tree import MOST_BYTES, read_tree
 from handler.errors import BadPolicy
-from handler.policy import Policy
-from handler.policy_check import find_mistakes
-from handler.policy_compiler import compile_policy
-from handler.policy_doubts import find_doubts
-from handler.policy_reader import ShapeReader
-from handler.policy_shape import PolicyShape
-from handler.policy_tree import Place, Problem, Remark, write_path
+from handler.policy.check import find_mistakes
+from handler.policy.compiler import compile_policy
+from handler.policy.doubts import find_doubts
+from handler.policy.reader import ShapeReader
+from handler.policy.rules import Policy
+from handler.policy.shape import PolicyShape
+from handler.policy.tree import Place, Problem, Remark, write_path
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ import oss2
 
 from handler.model import Status
 from scripts.bench.overhead import PIXEL
-from scripts.environment import ROOT
+from scripts.environment.making import ROOT
 from scripts.localcloud.cloud import APPLICATION, REGION, LocalCloud
-from scripts.localcloud.green_record import GreenCall
-from scripts.localcloud.green_throttle import LIMITERS
+from scripts.localcloud.green.record import GreenCall
+from scripts.localcloud.green.throttle import LIMITERS
 
 RATIO_BUDGET = 1.05
 THROTTLED_BUDGET = 0.05

@@ -14,9 +14,9 @@ from typing import Any
 import oss2
 
 from scripts.localcloud.cloud import APPLICATION, FUNCTION_ROLE, REGION, SERVICE_ROLE, see_no_risk
-from scripts.localcloud.green import GreenServer
-from scripts.localcloud.green_fetch import OssFetch
-from scripts.localcloud.oss import OssServer
+from scripts.localcloud.green.fetch import OssFetch
+from scripts.localcloud.green.server import GreenServer
+from scripts.localcloud.oss.server import OssServer
 
 RATIO_BUDGET = 1.25
 PROBE = Path(__file__).with_name("overhead_probe.py")

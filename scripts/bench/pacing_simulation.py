@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from handler.adapters.pace import Pace
-from handler.judging import FIRST_PAUSE_S, LONGEST_PAUSE_S
-from scripts.localcloud.green_throttle import LIMITERS, Limiter
+from handler.upload.judging import FIRST_PAUSE_S, LONGEST_PAUSE_S
+from scripts.localcloud.green.throttle import LIMITERS, Limiter
 
 # Around the call: what locating, tagging and logging take, by the stand-ins on a quiet machine.
 BEFORE_CALL_S = 0.02

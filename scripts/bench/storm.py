@@ -18,8 +18,8 @@ import oss2
 from handler.model import Finding
 from scripts.bench.overhead import PIXEL
 from scripts.localcloud.cloud import APPLICATION, FUNCTION_ROLE, REGION, LocalCloud
-from scripts.localcloud.fc import FunctionCompute, Misbehaviour
-from scripts.localcloud.green_answer import HARMLESS, Answer, Asked
+from scripts.localcloud.fc.compute import FunctionCompute, Misbehaviour
+from scripts.localcloud.green.answer import HARMLESS, Answer, Asked
 from scripts.localcloud.wire import WireCall
 
 LEDGER = "ledger"

@@ -3,12 +3,12 @@
 import click
 
 from scripts.cli.bench import group as bench
-from scripts.cli.demo import command as demo
+from scripts.cli.demo.command import command as demo
 from scripts.cli.doctor import command as doctor
 from scripts.cli.find import command as find
 from scripts.cli.local_cloud import command as local_cloud
 from scripts.cli.package import command as package
-from scripts.cli.policy import group as policy
+from scripts.cli.policy.group import group as policy
 from scripts.cli.redrive import command as redrive
 from scripts.cli.restore import command as restore
 from scripts.cli.rights import command as rights

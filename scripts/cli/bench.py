@@ -11,10 +11,10 @@ from scripts.bench import capacity, cold, overhead
 from scripts.bench.burst import BurstResult, measure_burst
 from scripts.bench.pacing_simulation import simulate_burst
 from scripts.bench.storm import raise_storm
-from scripts.deploy.staging import build_package
-from scripts.deploy.wheels import CannotPackage, require_python
-from scripts.environment import ROOT
-from scripts.localcloud.green_throttle import LIMITERS
+from scripts.deploy.package.staging import build_package
+from scripts.deploy.package.wheels import CannotPackage, require_python
+from scripts.environment.making import ROOT
+from scripts.localcloud.green.throttle import LIMITERS
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 

@@ -8,7 +8,7 @@ import click
 from scripts.deploy.checkup import Diagnosis, examine
 from scripts.deploy.deployment import load_deployment
 from scripts.deploy.live import examine_account
-from scripts.environment import ROOT
+from scripts.environment.making import ROOT
 
 EXAMPLES = """\b
 Examples:

@@ -11,10 +11,10 @@ from pathlib import Path
 import click
 
 from handler.errors import BadPolicy
-from scripts.environment import ROOT
+from scripts.environment.making import ROOT
 from scripts.localcloud.cloud import LocalCloud, read_outcome, see_no_risk
-from scripts.localcloud.oss_protocol import OssError
-from scripts.localcloud.verdict_script import BadScript, load_script
+from scripts.localcloud.eyes.script import BadScript, load_script
+from scripts.localcloud.oss.protocol import OssError
 
 DEFAULT_POLICY = ROOT / "policies" / "default.yml"
 EXISTING_FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from scripts.deploy.staging import MOST_ZIPPED_BYTES, Package, build_package
-from scripts.deploy.wheels import CannotPackage
-from scripts.environment import ROOT
+from scripts.deploy.package.staging import MOST_ZIPPED_BYTES, Package, build_package
+from scripts.deploy.package.wheels import CannotPackage
+from scripts.environment.making import ROOT
 
 SHOWN_PARTS = 8
 MEGABYTE = 1_000_000

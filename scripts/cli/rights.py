@@ -8,7 +8,7 @@ import click
 
 from scripts.deploy.deployment import BadDeployment, Deployment, load_deployment
 from scripts.deploy.documents import Document, gate_document, write_documents
-from scripts.environment import ROOT
+from scripts.environment.making import ROOT
 
 NOTES = """\
 Apply (docs/operations.md, step 4): *-trust.json and *-role.json make the two roles in RAM; uploaders-*.json goes to

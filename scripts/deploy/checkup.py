@@ -9,15 +9,15 @@ from urllib.parse import urlsplit
 
 from handler.adapters.policy_file import check_policy
 from handler.errors import BadSettings
-from handler.policy import Policy
-from handler.policy_tree import Problem
+from handler.policy.rules import Policy
+from handler.policy.tree import Problem
 from handler.settings import Settings
 from scripts.deploy.deployment import BadDeployment, load_deployment
 from scripts.deploy.documents import write_documents
-from scripts.deploy.template import Template, load_template
-from scripts.deploy.template_check import PLACEHOLDER, bucket_of, key_filter
-from scripts.deploy.template_shape import FunctionShape
-from scripts.deploy.wheels import CannotPackage, require_python
+from scripts.deploy.package.wheels import CannotPackage, require_python
+from scripts.deploy.template.check import PLACEHOLDER, bucket_of, key_filter
+from scripts.deploy.template.reading import Template, load_template
+from scripts.deploy.template.shape import FunctionShape
 
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost"})
 

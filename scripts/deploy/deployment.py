@@ -8,11 +8,11 @@ from msgspec import UnsetType
 
 from handler.adapters.policy_file import load_policy
 from handler.errors import BadPolicy
-from handler.policy import Policy
+from handler.policy.rules import Policy
 from handler.settings import Settings
-from scripts.deploy.template import Template, load_template
-from scripts.deploy.template_check import role_of
-from scripts.deploy.template_shape import FunctionShape
+from scripts.deploy.template.check import role_of
+from scripts.deploy.template.reading import Template, load_template
+from scripts.deploy.template.shape import FunctionShape
 
 
 class BadDeployment(Exception):

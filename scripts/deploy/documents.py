@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
-from handler import records
 from handler.model import Action, Mode
-from handler.policy import Policy
+from handler.policy.rules import Policy
+from handler.upload import records
 from scripts.deploy.deployment import BadDeployment, Deployment
 from scripts.deploy.rights import EVERYTHING, Right, function_rights, is_exact, policy_actions, widen
 

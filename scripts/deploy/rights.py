@@ -1,15 +1,15 @@
 """What the function has to be allowed, and no more, from its policy and settings.
 
-Follows the calls of handler/adapters/oss.py. Which action each call needs is from the "Permissions" tables of the OSS
-API reference; where these can be read both ways (a versionId), both rights are given. Not tried on a live account.
+Follows the calls of handler/adapters/oss. Which action each call needs is from the "Permissions" tables of the OSS API
+reference; where these can be read both ways (a versionId), both rights are given. Not tried on a live account.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from handler import records
 from handler.model import Action, Mode
-from handler.policy import Policy
+from handler.policy.rules import Policy
+from handler.upload import records
 
 MODERATE = "yundun-greenweb:ImageModeration"
 EVERYTHING = "*"

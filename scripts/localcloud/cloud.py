@@ -14,11 +14,11 @@ from handler.adapters.policy_file import load_policy
 from handler.events import JUDGED_EVENTS
 from handler.log import EVENT
 from handler.settings import Settings
-from scripts.localcloud.fc import FunctionCompute, Misbehaviour
-from scripts.localcloud.green import GreenServer
-from scripts.localcloud.green_answer import HARMLESS, Answer, Asked, Eyes
-from scripts.localcloud.green_fetch import OssFetch
-from scripts.localcloud.oss import OssServer
+from scripts.localcloud.fc.compute import FunctionCompute, Misbehaviour
+from scripts.localcloud.green.answer import HARMLESS, Answer, Asked, Eyes
+from scripts.localcloud.green.fetch import OssFetch
+from scripts.localcloud.green.server import GreenServer
+from scripts.localcloud.oss.server import OssServer
 from scripts.localcloud.wire import Identity, Observer
 
 REGION = "ap-southeast-1"

@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from handler.adapters.ledger import OssLedger
-from handler.adapters.oss import OssStore
-from handler.adapters.oss_connection import OssConnection, translated
+from handler.adapters.oss.connection import OssConnection, translated
+from handler.adapters.oss.store import OssStore
 from handler.credentials import Credentials
 from handler.errors import BadSettings, WardenError
 from handler.meter import Meter

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from handler.adapters.oss_connection import OssConnection
+from handler.adapters.oss.connection import OssConnection
 from handler.errors import BadRecord
 from handler.json_form import check_version
 from handler.ports import StoredObject
-from handler.records import OUTCOME, UNDATED, Release, key_prefix, newest_claim, read_release, release_name
+from handler.upload.records import OUTCOME, UNDATED, Release, key_prefix, newest_claim, read_release, release_name
 from scripts.operations.account import Account, list_keys
 from scripts.operations.provenance import SIDECAR, NotOurs, held_prefix, read_held
 

@@ -6,8 +6,8 @@ from hashlib import sha256
 from urllib.parse import unquote
 
 from handler.errors import WardenError
-from handler.holding import PREFIX
 from handler.ports import StoredObject
+from handler.upload.holding import PREFIX
 
 SIDECAR = ".metadata.json"
 

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from handler.errors import ObjectGone, WardenError
-from handler.holding import PREFIX
 from handler.ports import HeldCopy, StoredObject
-from handler.records import Release, read_release, release_name, release_record
-from handler.tagging import MOST_TAGS
+from handler.upload.holding import PREFIX
+from handler.upload.records import Release, read_release, release_name, release_record
+from handler.upload.tagging import MOST_TAGS
 from scripts.operations.account import Account, read_object
 from scripts.operations.provenance import SIDECAR, Held, read_held, read_sidecar
 

@@ -3,10 +3,10 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from handler.conditions import Judged, read_findings
 from handler.model import Action, Decision, Mode, Risk, Upload, Verdict
-from handler.policy import FINAL, OTHERWISE, Policy, Rule, Step, decide, in_scope, read_rules, soften
-from handler.tagging import wanted_tags
+from handler.policy.conditions import Judged, read_findings
+from handler.policy.rules import FINAL, OTHERWISE, Policy, Rule, Step, decide, in_scope, read_rules, soften
+from handler.upload.tagging import wanted_tags
 from scripts.workbench.misses import finding_reason, match_note, upload_reason
 from scripts.workbench.short_form import describe_finding
 

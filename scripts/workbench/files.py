@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from handler.adapters.policy_file import Checked, check_policy
-from handler.adapters.policy_yaml import MOST_BYTES
+from handler.adapters.yaml_tree import MOST_BYTES
 
 SUFFIXES = (".yml", ".yaml")
 TESTS = "tests"  # the folder beside policies that holds their tests

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from handler.conditions import Conditions, Library
-from handler.globs import compile_label
-from handler.labels import CATALOGUE, NO_RISK_LABELS, Label, is_library
 from handler.model import Risk
-from handler.policy import OTHERWISE, Policy, Rule
+from handler.policy.conditions import Conditions, Library
+from handler.policy.globs import compile_label
+from handler.policy.labels import CATALOGUE, NO_RISK_LABELS, Label, is_library
+from handler.policy.rules import OTHERWISE, Policy, Rule
 from scripts.workbench.misses import describe_conditions
 
 

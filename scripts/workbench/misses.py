@@ -1,10 +1,10 @@
 """Why a rule did not match, in words; which condition it was, the deciding code itself says."""
 
-from handler.conditions import Conditions, Judged, Library
-from handler.globs import Glob
-from handler.labels import NO_RISK_LABELS
 from handler.model import Upload
-from handler.policy import Rule
+from handler.policy.conditions import Conditions, Judged, Library
+from handler.policy.globs import Glob
+from handler.policy.labels import NO_RISK_LABELS
+from handler.policy.rules import Rule
 from scripts.workbench.short_form import describe_finding
 
 _MOST_NAMED = 6

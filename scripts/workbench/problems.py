@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from handler.policy_tree import Problem
+from handler.policy.tree import Problem
 from scripts.workbench.terminal import printable, styled
 
 _STYLES = {"error": "bold red", "warning": "bold yellow"}

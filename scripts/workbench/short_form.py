@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterable
 
-from handler.conditions import Judged
-from handler.labels import CATALOGUE, is_known
 from handler.model import Finding, Risk, Upload
-from handler.policy import Policy
-from handler.policy_tree import suggest
+from handler.policy.conditions import Judged
+from handler.policy.labels import CATALOGUE, is_known
+from handler.policy.rules import Policy
+from handler.policy.tree import suggest
 
 KEY = "posts/picture.jpg"
 BUCKET = "uploads"

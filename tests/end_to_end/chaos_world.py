@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import oss2
-from ledgered_cloud import Ledgered
-from warden_cloud import FUNCTION, SERVICE, Document, Record, WardenCloud, picture
 
-from scripts.localcloud.green_answer import Answer, Asked
+from scripts.localcloud.green.answer import Answer, Asked
 from scripts.localcloud.wire import Fault, WireCall
+from tests.end_to_end.ledgered_cloud import Ledgered
+from tests.end_to_end.warden_cloud import FUNCTION, SERVICE, Document, Record, WardenCloud, picture
 
 MAX_DELIVERIES = 3
 APPENDED = "log.png"

@@ -1,6 +1,6 @@
 """The fixtures that several test modules share."""
 
-from ledgered_cloud import ledgered
-from warden_cloud import _stand_ins, cloud
+from tests.end_to_end.ledgered_cloud import ledgered
+from tests.end_to_end.warden_cloud import _stand_ins, cloud
 
 __all__ = ["_stand_ins", "cloud", "ledgered"]

@@ -6,10 +6,10 @@ from typing import Any
 
 import oss2
 import pytest
-from warden_cloud import Document, Record, WardenCloud
 
 from handler.adapters.green import GreenModerator
-from handler.adapters.oss_connection import MeteredSession
+from handler.adapters.oss.connection import MeteredSession
+from tests.end_to_end.warden_cloud import Document, Record, WardenCloud
 
 
 class Killed(BaseException):

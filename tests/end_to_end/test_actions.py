@@ -1,7 +1,8 @@
 """Each action, end to end over the stand-ins."""
 
 import pytest
-from warden_cloud import WardenCloud, picture
+
+from tests.end_to_end.warden_cloud import WardenCloud, picture
 
 
 def test_a_harmless_picture_is_marked_passed(cloud: WardenCloud) -> None:

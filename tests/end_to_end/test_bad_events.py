@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-from warden_cloud import APP, FUNCTION, Record, WardenCloud, context, picture
 
-from handler import index, pipeline
+from handler import index
 from handler.errors import BadEvent, BadPolicy, BadSettings
+from handler.upload import pipeline
 from scripts.localcloud.wire import Fault, Identity, WireCall
+from tests.end_to_end.warden_cloud import APP, FUNCTION, Record, WardenCloud, context, picture
 
 WHOLLY_MALFORMED = {
     "not JSON": b"\xff\xfe not json",

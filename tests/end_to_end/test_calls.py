@@ -1,7 +1,8 @@
 """What one upload costs in wire calls, as recorded by the stand-ins."""
 
 import pytest
-from warden_cloud import WardenCloud, picture
+
+from tests.end_to_end.warden_cloud import WardenCloud, picture
 
 CALLS = {
     # word, bucket -> the function's calls

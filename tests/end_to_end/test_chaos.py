@@ -9,15 +9,15 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from chaos_world import APPENDED, Trouble, VirtualClock, World
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
-from ledgered_cloud import Ledgered
-from warden_cloud import APP, FUNCTION, SERVICE
 
 from handler.adapters import green
 from handler.index import Warden
 from scripts.localcloud.wire import Fault
+from tests.end_to_end.chaos_world import APPENDED, Trouble, VirtualClock, World
+from tests.end_to_end.ledgered_cloud import Ledgered
+from tests.end_to_end.warden_cloud import APP, FUNCTION, SERVICE
 
 BUCKETS = st.sampled_from(["uploads", "versioned"])
 KEYS = st.sampled_from(["a.png", "photos/ä +%.png"])

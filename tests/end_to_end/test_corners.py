@@ -6,10 +6,10 @@ from pathlib import Path
 
 import oss2
 import pytest
-from warden_cloud import WardenCloud, context, picture
 
 from handler import index
 from scripts.localcloud.wire import Fault
+from tests.end_to_end.warden_cloud import WardenCloud, context, picture
 
 TAG_ONLY = (
     "version: 1\nname: tags\nrules: []\notherwise: {high: tag, medium: tag, low: pass, none: pass}\n"

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from ledgered_cloud import Ledgered
-from warden_cloud import Record, WardenCloud, picture
 
-from handler.adapters.oss import OssStore
-from handler.records import Release, release_name, release_record
+from handler.adapters.oss.store import OssStore
+from handler.upload.records import Release, release_name, release_record
+from tests.end_to_end.ledgered_cloud import Ledgered
+from tests.end_to_end.warden_cloud import Record, WardenCloud, picture
 
 State = tuple[object, ...]
 # The smallest part that OSS takes.

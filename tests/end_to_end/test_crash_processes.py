@@ -8,12 +8,12 @@ from pathlib import Path
 
 import oss2
 import pytest
-from warden_cloud import POLICY, WORDS, picture
 
 from scripts.localcloud.cloud import APPLICATION, FUNCTION_ROLE, REGION, LocalCloud
-from scripts.localcloud.fc import Misbehaviour
-from scripts.localcloud.green_answer import HARMLESS, Answer, Asked
+from scripts.localcloud.fc.compute import Misbehaviour
+from scripts.localcloud.green.answer import HARMLESS, Answer, Asked
 from scripts.localcloud.wire import Fault, WireCall
+from tests.end_to_end.warden_cloud import POLICY, WORDS, picture
 
 IDLE_S = 60
 STATUS_OF = {"GOOD": "passed", "NUDE": "quarantined", "GORE": "deleted"}

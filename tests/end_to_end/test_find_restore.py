@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from ledgered_cloud import Ledgered
-from warden_cloud import APP, Record, WardenCloud, picture
 
 from handler.adapters.ledger import OssLedger
-from handler.adapters.oss import OssStore
+from handler.adapters.oss.store import OssStore
 from scripts.cli.__main__ import warden
 from scripts.localcloud.wire import Fault
+from tests.end_to_end.ledgered_cloud import Ledgered
+from tests.end_to_end.warden_cloud import APP, Record, WardenCloud, picture
 
 REASON = ("--reason", "a statue", "--by", "ann")
 

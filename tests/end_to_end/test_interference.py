@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 import oss2
 import pytest
-from warden_cloud import Document, Record, WardenCloud, picture
+
+from tests.end_to_end.warden_cloud import Document, Record, WardenCloud, picture
 
 WORDS = ["GOOD", "SPAM", "NUDE", "GORE", "FLAG"]
 BUCKETS = ["uploads", "versioned"]

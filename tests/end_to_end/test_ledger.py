@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from ledgered_cloud import Ledgered
-from warden_cloud import FUNCTION, WardenCloud, picture
 
 from handler import index
 from handler.errors import BadSettings
 from scripts.localcloud.wire import Fault, Identity, WireCall
+from tests.end_to_end.ledgered_cloud import Ledgered
+from tests.end_to_end.warden_cloud import FUNCTION, WardenCloud, picture
 
 WRITES = ["PutObject", "PutObject", "PutObject"]
 STATUS_OF = {"GOOD": "passed", "SPAM": "flagged", "NUDE": "quarantined", "GORE": "deleted", "FLAG": "left-alone"}

@@ -4,7 +4,8 @@ import oss2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from warden_cloud import FUNCTION, Record, WardenCloud, picture
+
+from tests.end_to_end.warden_cloud import FUNCTION, Record, WardenCloud, picture
 
 KEYS = {
     "spaces": " a  b .png",

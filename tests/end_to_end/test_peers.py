@@ -2,9 +2,9 @@
 
 import oss2
 import pytest
-from warden_cloud import FUNCTION, WardenCloud, picture
 
-from scripts.localcloud.green_answer import Answer
+from scripts.localcloud.green.answer import Answer
+from tests.end_to_end.warden_cloud import FUNCTION, WardenCloud, picture
 
 TEN_TAGS = {f"t{n}": str(n) for n in range(10)}
 

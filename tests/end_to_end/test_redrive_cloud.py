@@ -6,13 +6,13 @@ from pathlib import Path
 import oss2
 import pytest
 from click.testing import CliRunner
-from test_crash_processes import connect, see
-from warden_cloud import POLICY, picture
 
 from scripts.cli import redrive
 from scripts.cli.__main__ import warden
 from scripts.localcloud.cloud import LocalCloud
 from scripts.localcloud.wire import Fault, WireCall
+from tests.end_to_end.test_crash_processes import connect, see
+from tests.end_to_end.warden_cloud import POLICY, picture
 
 IDLE_S = 60
 
@@ -32,7 +32,7 @@ class Outage:
 
 
 class Inside:
-    """What Function Compute's API does with an event; tests/test_redrive.py has the wire."""
+    """What Function Compute's API does with an event; tests/operations/test_redrive.py has the wire."""
 
     def __init__(self, cloud: LocalCloud) -> None:
         self.invoke = lambda payload: cloud.fc.invoke_async(payload.encode())

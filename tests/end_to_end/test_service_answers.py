@@ -1,10 +1,10 @@
 """Every answer of the moderation service, through its real SDK, to its documented outcome."""
 
 import pytest
-from warden_cloud import WardenCloud, picture
 
-from scripts.localcloud.green_answer import Answer
+from scripts.localcloud.green.answer import Answer
 from scripts.localcloud.wire import Fault, WireCall
+from tests.end_to_end.warden_cloud import WardenCloud, picture
 
 UNAVAILABLE = {
     "code 403": Answer(code=403),

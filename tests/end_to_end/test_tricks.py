@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import oss2
 import pytest
-from warden_cloud import Record, WardenCloud, picture
 
-from scripts.localcloud.green_answer import Answer
+from scripts.localcloud.green.answer import Answer
 from scripts.localcloud.wire import Fault
+from tests.end_to_end.warden_cloud import Record, WardenCloud, picture
 
 COVERS = {
     "a link": lambda cloud: cloud.bucket("versioned").put_symlink("good.png", "a.png"),

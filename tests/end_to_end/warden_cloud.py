@@ -19,10 +19,10 @@ from handler import index
 from handler.adapters.ledger import OssLedger
 from handler.errors import InvocationFailed
 from handler.model import Finding
-from scripts.localcloud.green import GreenServer
-from scripts.localcloud.green_answer import HARMLESS, Answer, Asked
-from scripts.localcloud.green_fetch import OssFetch
-from scripts.localcloud.oss import OssServer
+from scripts.localcloud.green.answer import HARMLESS, Answer, Asked
+from scripts.localcloud.green.fetch import OssFetch
+from scripts.localcloud.green.server import GreenServer
+from scripts.localcloud.oss.server import OssServer
 from scripts.localcloud.wire import Fault, Identity, WireCall
 
 REGION = "ap-southeast-1"

@@ -1,0 +1,1 @@
+"""The policy language: what a file may say, whether it makes sense, and what it decides."""

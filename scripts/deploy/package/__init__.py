@@ -1,0 +1,1 @@
+"""The package that is deployed: wheels, trimming, the same bytes every time."""

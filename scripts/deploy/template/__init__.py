@@ -1,0 +1,1 @@
+"""The deployment's template: read, and held against what works."""

@@ -1,0 +1,1 @@
+"""The environments that commands run in, made from the lock files. Standard library only."""

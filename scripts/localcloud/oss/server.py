@@ -1,0 +1,177 @@
+"""The OSS stand-in: a real HTTP server on 127.0.0.1 that the unmodified SDKs take for OSS.
+
+Several servers may run in one process: each has its own store, and they share nothing.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Any, final
+
+from scripts.localcloud.oss import buckets, copies, forms, multipart, objects
+from scripts.localcloud.oss.call import Call
+from scripts.localcloud.oss.events import trigger_record
+from scripts.localcloud.oss.forms import read_form
+from scripts.localcloud.oss.front import Front
+from scripts.localcloud.oss.protocol import Answer, OssError, Request, error_answer, name_operation, refuse_bad_names
+from scripts.localcloud.oss.rights import needed_actions, refuse_without_rights
+from scripts.localcloud.oss.signature import authenticate
+from scripts.localcloud.oss.store import Store
+from scripts.localcloud.wire import Bystander, Fault, Identity, Observer, WireCall
+
+DEFAULT_ACCOUNT_ID = "1234567890123456"
+
+_OPERATIONS: dict[str, Callable[[Call], Answer]] = {
+    "ListBuckets": buckets.list_buckets,
+    "PutBucket": buckets.put_bucket,
+    "DeleteBucket": buckets.delete_bucket,
+    "GetBucketInfo": buckets.get_bucket_info,
+    "GetBucketLocation": buckets.get_bucket_location,
+    "GetBucketVersioning": buckets.get_bucket_versioning,
+    "PutBucketVersioning": buckets.put_bucket_versioning,
+    "ListObjects": buckets.list_objects,
+    "ListObjectsV2": buckets.list_objects,
+    "ListObjectVersions": buckets.list_object_versions,
+    "PutObject": objects.put_object,
+    "PostObject": forms.post_object,
+    "AppendObject": objects.append_object,
+    "PutSymlink": objects.put_symlink,
+    "GetSymlink": objects.get_symlink,
+    "GetObject": objects.get_object,
+    "HeadObject": objects.head_object,
+    "GetObjectMeta": objects.head_object,
+    "DeleteObject": objects.delete_object,
+    "GetObjectAcl": objects.get_object_acl,
+    "PutObjectAcl": objects.put_object_acl,
+    "GetObjectTagging": objects.get_object_tagging,
+    "PutObjectTagging": objects.put_object_tagging,
+    "DeleteObjectTagging": objects.delete_object_tagging,
+    "CopyObject": copies.copy_object,
+    "InitiateMultipartUpload": multipart.initiate,
+    "UploadPart": multipart.upload_part,
+    "UploadPartCopy": multipart.upload_part_copy,
+    "CompleteMultipartUpload": multipart.complete,
+    "AbortMultipartUpload": multipart.abort,
+    "ListParts": multipart.list_parts,
+}
+
+
+@final
+class OssServer:
+    """A running OSS stand-in; a context manager.
+
+    `on_event` gets one trigger record (what stands inside `events[]`) for each finished upload, in the server's
+    thread, after the effect, before the observer's `after` and before the answer is sent; no lock is held meanwhile.
+    `observer` may be replaced at any time. A call that a Fault keeps from its effect has no `after`.
+    """
+
+    def __init__(  # noqa: PLR0913 -- all but the first are named and optional
+        self,
+        identities: Iterable[Identity],
+        *,
+        region: str = "ap-southeast-1",
+        port: int = 0,
+        account_id: str = DEFAULT_ACCOUNT_ID,
+        on_event: Callable[[dict[str, Any]], None] | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        self.region = region
+        self.account_id = account_id
+        self.on_event = on_event
+        self.observer: Observer = observer or Bystander()
+        self._identities = {identity.access_key_id: identity for identity in identities}
+        self._expired: frozenset[str] = frozenset()
+        self._store = Store(region, account_id)
+        self._front = Front(port, self._respond)
+        self.endpoint = f"http://127.0.0.1:{self._front.server_address[1]}"
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._front.start()
+
+    def stop(self) -> None:
+        """Close every connection and drop every bucket."""
+        self._front.stop()
+        self._store.clear()
+
+    def __enter__(self) -> "OssServer":
+        """Start."""
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop."""
+        self.stop()
+
+    def reset(self) -> None:
+        """Drop every bucket; identities, observer and connections stay. Takes about a millisecond."""
+        self._store.clear()
+
+    def create_bucket(self, bucket: str, *, versioned: bool = False) -> None:
+        """Create a bucket without a request."""
+        refuse_bad_names(bucket, "")
+        created = self._store.create_bucket(bucket)
+        created.versioning_status = "Enabled" if versioned else None
+
+    def add_identity(self, identity: Identity) -> None:
+        """Let somebody sign requests, in place of whoever had that access key id."""
+        self._identities[identity.access_key_id] = identity
+        self._expired -= {identity.access_key_id}
+
+    def expire_identity(self, access_key_id: str) -> None:
+        """End a token: requests signed with it are answered 403 SecurityTokenExpired from now on."""
+        self._expired |= {access_key_id}
+
+    def _respond(self, method: str, target: str, headers: dict[str, str], body: bytes, source_ip: str) -> Answer | None:
+        path, _, query = target.partition("?")
+        request = Request(method, path, query, headers, body, source_ip, uuid.uuid4().hex[:24].upper())
+        try:
+            answer = self._serve(request)
+        except OssError as error:
+            answer = error_answer(error, request.request_id, headers.get("host", ""))
+        if answer is not None:
+            answer.headers["x-oss-request-id"] = request.request_id
+        return answer
+
+    def _serve(self, request: Request) -> Answer | None:
+        operation = name_operation(request)
+        if operation == "PostObject":
+            request, identity = read_form(request, self._identities, self._expired, self.region)
+        else:
+            identity = authenticate(request, self._identities, self._expired, self.region)
+        refuse_bad_names(request.bucket, request.key)
+        if operation not in _OPERATIONS:
+            raise OssError(400, "NotImplemented", f"The local OSS does not do {operation}.")
+        actions = needed_actions(operation, request)
+        refuse_without_rights(identity, actions)
+        wire_call = WireCall(
+            "oss", operation, actions, request.bucket, request.key, request.version_id, identity.access_key_id
+        )
+        return self._observe(wire_call, Call(operation, request, identity, self._store))
+
+    def _observe(self, wire_call: WireCall, call: Call) -> Answer | None:
+        fault = self.observer.before(wire_call) or Fault()
+        time.sleep(fault.delay_s)
+        if fault.drop == "before":
+            return None
+        if fault.garbage:
+            return Answer(200, {"Content-Type": "application/xml"}, b"<html>This is not OSS.")
+        if fault.status is not None:
+            raise OssError(fault.status, fault.code, "A fault that the local cloud was asked for.")
+        answer = self._carry_out(call)
+        self.observer.after(wire_call, answer.status)
+        return None if fault.drop == "after" else answer
+
+    def _carry_out(self, call: Call) -> Answer:
+        request = call.request
+        try:
+            answer = _OPERATIONS[call.operation](call)
+        except OssError as error:
+            return error_answer(error, request.request_id, request.headers.get("host", ""))
+        if self.on_event:
+            for arrival in call.arrivals:
+                self.on_event(trigger_record(arrival, request, region=self.region, account_id=self.account_id))
+        return answer

@@ -1,0 +1,1 @@
+"""Logged verdicts, decided again by another policy."""

@@ -1,0 +1,252 @@
+"""The template of the deployment, and our own check of one that was edited wrongly."""
+
+import pytest
+
+from scripts.deploy.template.check import EVENTS
+from scripts.deploy.template.reading import check_template
+from scripts.environment.making import ROOT
+from tests.deploy.templates import add_trigger, edit_template
+
+VPC = "vpcConfig: {vpcId: vpc-1, vSwitchIds: [vsw-1], securityGroupId: sg-1}"
+GREEN_VPC = "GREEN_ENDPOINT: https://green-cip-vpc.ap-southeast-1.aliyuncs.com"
+# What is edited, and the line that it must lead to: place, part of the template, what would be right.
+MISTAKES: dict[str, tuple[tuple[tuple[str, str], ...], str]] = {
+    "a wrong event name": (
+        (("ObjectCreated:PutObject", "ObjectCreated:PutObjects"),),
+        "triggerConfig.events[0]: no event 'oss:ObjectCreated:PutObjects'; did you mean 'oss:ObjectCreated:PutObject'",
+    ),
+    "a wildcard event": (
+        (("oss:ObjectCreated:PutObject", '"oss:ObjectCreated:*"'),),
+        "events[0]: 'oss:ObjectCreated:*' fires for each part of a big upload too; name the events: ",
+    ),
+    "an event of a part": (
+        (("oss:ObjectCreated:PutObject", "oss:ObjectCreated:UploadPart"),),
+        "events[0]: 'oss:ObjectCreated:UploadPart' is no finished upload, and would be ignored; take it out",
+    ),
+    "a mistyped filter key": ((('suffix: ""', 'sufix: ""'),), "key.sufix: unknown key 'sufix'; did you mean 'suffix'"),
+    "no filter": (
+        (("            filter:\n              key:", "            filtr:\n              key:"),),
+        'triggerConfig.filter: \'filter\' is missing: key: {prefix: "", suffix: ""} for every key',
+    ),
+    "an unknown property": (
+        (("memorySize: 256", "memorysize: 256"),),
+        "props.memorysize: unknown key 'memorysize'; did you mean 'memorySize'",
+    ),
+    "a number where text belongs": (
+        (('MAX_DELIVERIES: "6"', "MAX_DELIVERIES: 6"),),
+        "environmentVariables.MAX_DELIVERIES: '6' is a number in YAML, not text; quote it: \"6\"",
+    ),
+    "text where a number belongs": (
+        (("reservedConcurrency: 8", 'reservedConcurrency: "8"'),),
+        "reservedConcurrency: '8' is text, not a number; write it without quotes",
+    ),
+    "memory in another step": (
+        (("memorySize: 256", "memorySize: 300"),),
+        "memorySize: 300 is no multiple of 64 MB; 320",
+    ),
+    "too much memory": ((("memorySize: 256", "memorySize: 65536"),), "memorySize: 65536 is too high; 128 to 32768 MB"),
+    "the default timeout": ((("timeout: 120 ", "timeout: 3 "),), "timeout: 3 s is too short for a verdict"),
+    "overlapping triggers": (
+        (add_trigger(("triggerName: uploads", "triggerName: avatars"), ('prefix: ""', 'prefix: "avatars/"')),),
+        "triggers[1].triggerConfig.filter.key: it overlaps triggers[0] on 'uploads' in event, prefix and suffix",
+    ),
+    "the same name twice": (
+        (add_trigger(("${vars.bucket}", "another")), ("${vars.bucket}  ", "uploads,another  ")),
+        "triggers[1].triggerName: the name 'uploads' is taken by triggers[0]; give each its own",
+    ),
+    "a bucket elsewhere": (
+        (("acs:oss:${vars.region}", "acs:oss:cn-hangzhou"),),
+        "sourceArn: the bucket is in 'cn-hangzhou' and the function in 'ap-southeast-1'; a trigger needs both in one",
+    ),
+    "a source that is none": (
+        (("acs:oss:${vars.region}", "oss:${vars.region}"),),
+        "is not right; acs:oss:REGION:ACCOUNT:BUCKET",
+    ),
+    "a bucket that is not watched": (
+        (("WATCHED_BUCKETS: ${vars.bucket}", "WATCHED_BUCKETS: other"),),
+        "WATCHED_BUCKETS: 'uploads' has a trigger and is not named here: each upload there would fail; add it",
+    ),
+    "a watched bucket without a trigger": (
+        (("WATCHED_BUCKETS: ${vars.bucket}", 'WATCHED_BUCKETS: "uploads,other"'),),
+        "WATCHED_BUCKETS: the bucket 'other' has no trigger below, so nothing of it is judged; add one",
+    ),
+    "no invocation role": (
+        (("          invocationRole:", "          #"),),
+        "triggers[0]: 'invocationRole' is missing; it is required here",
+    ),
+    "a wrong invocation role": (
+        (("role/bucket-warden-trigger", "user/bucket-warden-trigger"),),
+        "'acs:ram::1234567890123456:user/bucket-warden-trigger' is not right; acs:ram::ACCOUNT:role/NAME; a wrong one",
+    ),
+    "no dead letter": (
+        (("destinationConfig:\n          onFailure:\n            destination:", "destinationConfig: {} #"),),
+        "destinationConfig.onFailure: 'onFailure' is missing: an event that fails for good would be lost; name a queue",
+    ),
+    "retries that disagree": (
+        (("maxAsyncRetryAttempts: 5", "maxAsyncRetryAttempts: 3"),),
+        "maxAsyncRetryAttempts: 3 retries are 4 deliveries, and MAX_DELIVERIES says 6; make them agree",
+    ),
+    "an age below the retries": (
+        (("InSeconds: 86400", "InSeconds: 600"),),
+        "maxAsyncEventAgeInSeconds: 600 s end before 6 deliveries of 120 s each; at least 720",
+    ),
+    "a reserved name": (
+        (("LOG_LEVEL:", "FC_LOG_LEVEL:"),),
+        "FC_LOG_LEVEL: 'FC_LOG_LEVEL': names that begin with FC_ are reserved, and removed; rename it",
+    ),
+    "an unknown setting": (
+        (("LOG_LEVEL:", "LOGLEVEL:"),),
+        "LOGLEVEL: unknown setting 'LOGLEVEL'; did you mean 'LOG_LEVEL'",
+    ),
+    "a wrong setting": ((("LOG_LEVEL: INFO", "LOG_LEVEL: LOUD"),), "LOG_LEVEL: 'LOUD' is unknown; one of DEBUG, INFO"),
+    "too large an environment": (
+        (("LOG_LEVEL: INFO", "LOG_LEVEL: " + "x" * 4096),),
+        "bytes of environment; Function Compute takes 4096",
+    ),
+    "a variable that is not there": (
+        (("${vars.dead_letters}", "${vars.dead_leters}"),),
+        "destination: no variable 'dead_leters' under vars; did you mean 'dead_letters'; add it there",
+    ),
+    "an environment variable that is not set": (
+        (("FC3_COMPONENT', 'fc3'", "FC3_COMPONENT'"),),
+        "component: FC3_COMPONENT is not set in the environment, and has no default here; set it",
+    ),
+    "an expression of another kind": (
+        (("${env('FC3_COMPONENT', 'fc3')}", "${config('AccountID')}"),),
+        "\"${config('AccountID')}\" is not understood; write ${vars.NAME} or ${env('NAME', 'default')}",
+    ),
+    "an unknown action": ((("pre-deploy:", "predeploy:"),), "unknown action 'predeploy'; did you mean 'pre-deploy'"),
+    "the service's VPC address outside one": (
+        (("LOG_LEVEL: INFO", GREEN_VPC),),
+        "GREEN_ENDPOINT: 'https://green-cip-vpc.ap-southeast-1.aliyuncs.com' answers only inside a VPC",
+    ),
+    "no network at all": (
+        (("      logConfig:", "      internetAccess: false\n      logConfig:"),),
+        "internetAccess: without a VPC nothing can be reached; set vpcConfig, or true",
+    ),
+    "a VPC that does not reach the service": (
+        (("      logConfig:", f"      internetAccess: false\n      {VPC}\n      logConfig:"),),
+        "cannot be reached without internetAccess; set https://green-cip-vpc.ap-southeast-1.aliyuncs.com",
+    ),
+    "no sections": (
+        (("concurrencyConfig:\n        reservedConcurrency: 8", "description: again"),),
+        "concurrencyConfig: 'concurrencyConfig' is missing: without reservedConcurrency a burst calls the service",
+    ),
+    "no initializer": (
+        (("        initializer:\n          handler: handler.index.initializer\n          timeout: 30 ", "        {}"),),
+        "instanceLifecycleConfig.initializer: 'initializer' is missing: handler.index.initializer",
+    ),
+    "a key twice": (
+        (("runtime: python3.10", "region: x\n      runtime: python3.10"),),
+        "the key 'region' is here twice",
+    ),
+    "another runtime": (
+        (("runtime: python3.10", "runtime: python3.12"),),
+        "unknown word 'python3.12'; one of: python3.10",
+    ),
+}
+
+
+def problems(text: str) -> list[str]:
+    """What our check says, as its lines."""
+    return [str(problem) for problem in check_template(text.encode(), "template.yml", {}).problems]
+
+
+def test_the_template_is_right_once_its_variables_are_set() -> None:
+    """Nothing is wrong with the project's own template."""
+    assert problems(edit_template()) == []
+
+
+def test_what_must_be_set_is_named() -> None:
+    """The template as it comes lacks exactly the user's own values, each named with its place."""
+    lines = problems((ROOT / "template.yml").read_text(encoding="utf-8"))
+    assert [line.split(": ")[1] for line in lines] == [
+        "vars.account",
+        "vars.bucket",
+        "vars.quarantine_bucket",
+        "vars.ledger_bucket",
+    ]
+    assert all("is not set yet; write your own here" in line for line in lines)
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_found(mistake: str) -> None:
+    """Each mistake leads to a line with its place, its part of the template, and what would be right."""
+    edits, wanted = MISTAKES[mistake]
+    lines = problems(edit_template(*edits))
+    (line,) = [line for line in lines if wanted in line]
+    file, number, column, _ = line.split(":", 3)
+    assert (file, int(number) > 1, int(column) > 1) == ("template.yml", True, True)
+
+
+def test_all_mistakes_come_at_once() -> None:
+    """Several mistakes are several lines, in the order of the file."""
+    edits = (("memorySize: 256", "memorySize: 100"), ("ObjectCreated:PutObject", "ObjectCreated:Put"))
+    lines = problems(edit_template(*edits))
+    assert [line.split(": ")[1].rpartition("props.")[2] for line in lines] == [
+        "memorySize",
+        "triggers[0].triggerConfig.events[0]",
+    ]
+
+
+def test_the_place_is_where_the_mistake_is() -> None:
+    """Line and column are those of the wrong word."""
+    text = edit_template(("ObjectCreated:CopyObject", "ObjectCreated:CopyObjct"))
+    (line,) = problems(text)
+    _, number, column, _ = line.split(":", 3)
+    assert text.splitlines()[int(number) - 1][int(column) - 1 :] == "oss:ObjectCreated:CopyObjct"
+
+
+def test_two_triggers_that_do_not_overlap_are_right() -> None:
+    """Triggers of one bucket with different prefixes, and of two buckets, are no mistake."""
+    by_prefix = add_trigger(("triggerName: uploads", "triggerName: b"), ('prefix: ""', 'prefix: "b/"'))
+    assert problems(edit_template((by_prefix[0], by_prefix[1].replace('prefix: ""', 'prefix: "a/"')))) == []
+
+
+def test_a_vpc_is_right_with_the_services_address_there() -> None:
+    """The VPC variant of the template's comments checks."""
+    edits = (
+        ("LOG_LEVEL: INFO", GREEN_VPC),
+        ("      logConfig:", f"      internetAccess: false\n      {VPC}\n      logConfig:"),
+    )
+    assert problems(edit_template(*edits)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("", "template.yml:1:1: the file is empty"),
+        ("[]", "template.yml:1:1: a list stands where keys belong; keys: edition, name, access, resources, vars"),
+        ("a: [", "this is not YAML"),
+        ("resources: {}", "template.yml:1:12: resources: nothing is deployed; name the function here"),
+        ("resources: [1]", "resources: a list stands where keys belong"),
+        ("resources: {a: {component: fc3}}", "resources.a.props: 'props' is missing"),
+        ("resources: {a: {component: fc3, props: 7}}", "resources.a.props: '7' stands where keys belong"),
+        ("resources: {a: {props: {triggers: [1, {triggerConfig: 2}]}}}", "triggers[1].triggerConfig: '2' stands where"),
+        ("vars: {account: 1234567890123456}", "vars.account: '1234567890123456' is a number in YAML, not text"),
+    ],
+)
+def test_another_file_is_refused(text: str, wanted: str) -> None:
+    """What is no template at all is refused with its place, never with a traceback."""
+    assert any(wanted in line for line in problems(text))
+
+
+def test_every_finished_upload_is_subscribed_to() -> None:
+    """The template's trigger has each event that the handler judges, and no other."""
+    function = check_template(edit_template().encode(), "template.yml", {}).function
+    assert function is not None
+    config = function.triggers[0].triggerConfig
+    assert config
+    assert sorted(config.events) == list(EVENTS)
+
+
+def test_more_triggers_than_a_bucket_takes_are_refused() -> None:
+    """OSS takes ten triggers a bucket."""
+    text = edit_template()
+    head, mark, first = text.partition("      triggers:\n")
+    names = [
+        first.replace("Name: uploads", f"Name: t{n}").replace('prefix: ""', f'prefix: "{n:02}/"') for n in range(11)
+    ]
+    lines = problems(head + mark + "".join(name.rstrip() + "\n" for name in names))
+    assert any("triggers[10]: more than 10 triggers on 'uploads'; OSS takes no more" in line for line in lines)
+    assert len(lines) == 1

@@ -1,0 +1,147 @@
+"""Making environments from lock files: real virtual environments where that is the point."""
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from scripts.environment import making
+from scripts.environment.making import CannotPrepare, choose_python, find_python, prepare
+
+PYTHON = Path(sys.executable)
+VERSION = "{}.{}".format(*sys.version_info)
+
+
+def run_python(python: Path, *arguments: str) -> str:
+    """What it prints."""
+    return subprocess.check_output([python, *arguments], text=True)  # noqa: S603 - started by the test
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A project with two lock files that name no package."""
+    (tmp_path / "requirements").mkdir()
+    for name in ("build", "core"):
+        (tmp_path / "requirements" / f"{name}.txt").write_text("# nothing\n")
+    return tmp_path
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Makes environments in no time, without packages; lists what was made."""
+    paths: list[Path] = []
+
+    def make(path: Path, python: Path, locks: list[Path]) -> None:
+        del python, locks
+        paths.append(path)
+        (path / "bin").mkdir(parents=True, exist_ok=True)
+        (path / "bin" / "python").touch()
+
+    monkeypatch.setattr(making, "_make", make)
+    return paths
+
+
+def test_environment_is_made_once(root: Path, made: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
+    """The second call finds what the first one made, and says nothing."""
+    path = root / ".venv" / f"core-{VERSION}"
+    assert [prepare("core", PYTHON, root) for _ in range(2)] == [path / "bin" / "python"] * 2
+    assert made == [path]
+    assert capsys.readouterr().err.count("making .venv/core-") == 1
+
+
+@pytest.mark.parametrize("lock", ["core", "build"])
+def test_changed_lock_remakes_the_environment(root: Path, made: list[Path], lock: str) -> None:
+    """Another content of either lock file makes it anew."""
+    prepare("core", PYTHON, root)
+    (root / "requirements" / f"{lock}.txt").write_text("# still nothing\n")
+    prepare("core", PYTHON, root)
+    assert len(made) == 2
+
+
+def test_two_runs_at_once_make_it_once(root: Path, made: list[Path]) -> None:
+    """A second run waits for the first and then uses what it made."""
+    with ThreadPoolExecutor(2) as runs:
+        found = set(runs.map(lambda _: prepare("core", PYTHON, root), range(2)))
+    assert (len(found), len(made)) == (1, 1)
+
+
+def test_half_made_environment_is_thrown_away(root: Path) -> None:
+    """An environment whose making was interrupted is not used; the new one runs Python."""
+    left = root / ".venv" / f"core-{VERSION}" / "bin"
+    left.mkdir(parents=True)
+    (left / "python").write_text("#!/bin/false\n")
+    (left / "left-behind").touch()
+    assert run_python(prepare("core", PYTHON, root), "-c", "print(1)") == "1\n"
+    assert not (left / "left-behind").exists()
+
+
+def test_failing_installation_says_what_and_why(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a package index the message names the lock file and repeats pip; nothing counts as made."""
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+    (root / "requirements" / "core.txt").write_text(f"no-such-package-here==1 --hash=sha256:{'0' * 64}\n")
+    with pytest.raises(CannotPrepare, match=r"cannot install core\.txt \(is the package index reachable\?\)") as caught:
+        prepare("core", PYTHON, root)
+    assert "No matching distribution found for no-such-package-here==1" in str(caught.value)
+    assert not (root / ".venv" / f"core-{VERSION}" / "stamp").exists()
+
+
+def test_unpinned_hash_is_refused(root: Path) -> None:
+    """A lock file whose packages carry no hash installs nothing."""
+    (root / "requirements" / "core.txt").write_text("click\n")
+    with pytest.raises(CannotPrepare, match="hash"):
+        prepare("core", PYTHON, root)
+
+
+def test_running_interpreter_is_found_first() -> None:
+    """The Python that runs this is taken for its own version."""
+    assert find_python(VERSION) == PYTHON
+
+
+def write_python(path: Path, version: str) -> Path:
+    """A program that answers as an interpreter of that version would."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\necho {version}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_interpreter_of_pyenv_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A version that only pyenv has is found; the shim on the PATH that refuses to run is not taken for it."""
+    shim = write_python(tmp_path / "shims" / "python3.99", "pyenv: command not found; exit 127")
+    real = write_python(tmp_path / ".pyenv" / "versions" / "3.99.1" / "bin" / "python", "3.99")
+    monkeypatch.setenv("PATH", f"{shim.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert find_python("3.99") == real
+
+
+def test_interpreter_on_the_path_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The PATH comes before pyenv's versions."""
+    real = write_python(tmp_path / "bin" / "python3.99", "3.99")
+    monkeypatch.setenv("PATH", f"{real.parent}{os.pathsep}{os.environ['PATH']}")
+    assert find_python("3.99") == real
+
+
+def test_missing_interpreter_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no fitting Python is found the message names the versions that would do."""
+    monkeypatch.setitem(making.VERSIONS, "core", ("3.97", "3.98"))
+    with pytest.raises(CannotPrepare, match=r"environment 'core' needs Python 3\.97 or 3\.98"):
+        choose_python("core")
+
+
+def test_module_is_run_from_the_callers_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The module runs in the caller's directory, yet nothing there hides ours."""
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "__init__.py").write_text("raise SystemExit('the wrong scripts')")
+    monkeypatch.chdir(tmp_path)
+    assert run_python(PYTHON, "-c", making.LAUNCHER, str(making.ROOT), "scripts.environment.making") == ""
+
+
+def test_launcher_passes_arguments_on(tmp_path: Path) -> None:
+    """The module sees its own arguments, and its own file as the program."""
+    (tmp_path / "shown.py").write_text("import sys, os; print(os.path.basename(sys.argv[0]), sys.argv[1:])")
+    shown = run_python(PYTHON, "-c", making.LAUNCHER, str(tmp_path), "shown", "a", "--b=c d")
+    assert shown == "shown.py ['a', '--b=c d']\n"
