@@ -9,6 +9,7 @@ WardenError
 ├── StoreUnavailable  OSS did not answer, throttled, or failed on its side; worth another delivery
 ├── ObjectGone        the object, or that version of it, is no longer there
 ├── ObjectChanged     the object is not the one that was judged
+│   └── TagAstray     … and a tag of ours may sit on what is there instead
 ├── CannotCopy        OSS refuses to copy this object, whoever asks
 ├── ClaimHeld         another delivery of the same upload is at work on it
 ├── BadRecord         a record of the ledger can't be read, or isn't ours
@@ -68,6 +69,10 @@ class ObjectGone(WardenError):
 
 class ObjectChanged(WardenError):
     """The precondition of a conditional call failed: the object is not the one that was judged."""
+
+
+class TagAstray(ObjectChanged):
+    """The object changed while it was tagged, so that the tag may have met other bytes."""
 
 
 class CannotCopy(WardenError):

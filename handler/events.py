@@ -8,6 +8,7 @@ Source of the form: the sample event of the Function Compute documentation; the 
 import json
 import re
 from typing import Any, TypeVar
+from urllib.parse import unquote, unquote_plus
 
 from handler.errors import BadEvent
 from handler.model import Upload
@@ -38,6 +39,15 @@ def parse_event(event: bytes) -> list[Upload | BadEvent]:
     """
     records = _records(_decode(event))
     return [_parse_record(record, place) for place, record in records]
+
+
+def spellings(key: str) -> list[str]:
+    """The key as it is, then decoded in both ways, where that is another that HTTP can name.
+
+    Keys arrive raw in events, by nine of ten public consumers; should one arrive encoded, one of these is meant.
+    """
+    decoded = [other for other in (unquote(key), unquote_plus(key)) if other not in {"", ".", ".."}]
+    return list(dict.fromkeys([key, *decoded]))
 
 
 def _decode(event: bytes) -> object:

@@ -27,7 +27,8 @@ from handler.policy.rules import Policy
 from handler.ports import Ledger, NoLedger
 from handler.settings import Settings
 from handler.upload.holding import is_held
-from handler.upload.pipeline import Services, moderate
+from handler.upload.pipeline import moderate
+from handler.upload.progress import Services
 
 CODE = Path(__file__).resolve().parent.parent
 # Kept back from asking the service, for what is to be done with the answer: copies, tags, a last look.

@@ -1,4 +1,4 @@
-"""A located upload -> Verdict, or the reason why there is none."""
+"""Located bytes -> what is known of them: a verdict, the reason why there is none, or that they were released."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +8,8 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_e
 from handler.errors import FailureKind, NoVerdict, OperatorError
 from handler.model import Upload, Verdict
 from handler.ports import Moderator, Store, StoredObject
+from handler.upload.progress import Progress, Run
+from handler.upload.records import Release
 
 # The vendor's limits for an image: at most 20 MB; an empty one is none.
 LARGEST_IMAGE_BYTES = 20 * 1024 * 1024
@@ -17,6 +19,33 @@ URL_LIFE_S = 300
 SHORTEST_CALL_S = 1.0
 FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is known of the bytes, and whether it is certain to be of these very bytes."""
+
+    said: Verdict | NoVerdict | Release
+    is_exact: bool
+
+
+def judge(progress: Progress, run: Run, found: StoredObject) -> Answer:
+    """Take what is known of these bytes: that they were released, or the verdict that was paid for before; else ask.
+
+    The look that found them is the look after an earlier verdict. Raises OperatorError.
+    """
+    entry, services = progress.entry, run.services
+    release = entry.find_release(progress.upload, found)
+    if release is not None:
+        return Answer(release, is_exact=True)
+    paid = entry.find_verdict(found, run.policy.moderation.service)
+    if paid is not None:
+        return Answer(paid, is_exact=True)
+    asker = Judge(services.moderator, services.store, services.clock, services.sleep, run.deadline_s)
+    said, is_exact = asker.judge(progress.upload, found)
+    if isinstance(said, Verdict):
+        entry.keep_verdict(found, said, is_exact=is_exact)
+    return Answer(said, is_exact)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,58 @@
-"""Which bytes in the store an upload is."""
+"""Which bytes in the store an upload is, and which of them are to be dealt with next.
+
+What became of an upload is told here and nowhere else: an older version, a twin, a successor, a link below another.
+"""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from urllib.parse import unquote, unquote_plus
 
 from handler.errors import ObjectChanged, ObjectGone
-from handler.events import SYMLINK_EVENT
-from handler.model import Upload
+from handler.events import SYMLINK_EVENT, spellings
+from handler.model import Status, Upload
 from handler.ports import Store, StoredObject
+from handler.upload.missing import end_without_bytes
+from handler.upload.progress import Progress, Run
 
 # Last-Modified is cut to seconds, and how it relates to the event's time is not documented.
 SAME_MOMENT = timedelta(seconds=2)
+
+
+def locate_next(progress: Progress, run: Run) -> tuple[Progress, StoredObject | None]:
+    """Find the bytes to deal with next; None where it has ended, or where only another look can tell.
+
+    Raises what the store raises.
+    """
+    try:
+        upload, found = locate(progress.upload, run.services.store, decode=not progress.has_ended)
+    except (ObjectGone, ObjectChanged) as exc:
+        return _without_bytes(progress, run, exc), None
+    progress = replace(progress, upload=upload)
+    if not run.is_ours_to_judge(upload):
+        return progress.end(Status.OUT_OF_SCOPE, location=found.location), None
+    return progress, found
+
+
+def _without_bytes(progress: Progress, run: Run, missed: ObjectGone | ObjectChanged) -> Progress:
+    """Tell what became of bytes that are not there."""
+    if progress.has_ended:
+        # Nothing lay under the version that was removed.
+        return progress.end_as(progress.ending)
+    if isinstance(missed, ObjectGone):
+        return end_without_bytes(progress, run)
+    if not progress.may_have_marked:
+        return progress.end(Status.SUPERSEDED)
+    return _turn_to_successor(progress, run)
+
+
+def _turn_to_successor(progress: Progress, run: Run) -> Progress:
+    """Judge the bytes that took the upload's place: a tag of ours may sit on them."""
+    now = run.services.store.head(progress.upload.bucket, progress.upload.key)
+    if now is None or now.is_deletion:
+        return end_without_bytes(progress, run)
+    event_name = SYMLINK_EVENT if now.is_symlink else "ObjectCreated:PutObject"
+    upload = replace(progress.upload, etag=now.etag, event_name=event_name)
+    return replace(progress, upload=upload, superseded=progress.event.etag)
 
 
 def locate(upload: Upload, store: Store, *, decode: bool = True) -> tuple[Upload, StoredObject]:
@@ -62,15 +103,6 @@ def _locate_decoded(upload: Upload, store: Store, keys: list[str]) -> tuple[Uplo
         if now is not None and _is_it(now, upload):
             return _complete(replace(upload, key=key), now), now
     raise ObjectGone(f"nothing at {upload.bucket}/{upload.key!r} any more")
-
-
-def spellings(key: str) -> list[str]:
-    """The key as it is, then decoded in both ways, where that is another that HTTP can name.
-
-    Keys arrive raw in events, by nine of ten public consumers; should one arrive encoded, one of these is meant.
-    """
-    decoded = [other for other in (unquote(key), unquote_plus(key)) if other not in {"", ".", ".."}]
-    return list(dict.fromkeys([key, *decoded]))
 
 
 def _locate_version(upload: Upload, store: Store) -> StoredObject | None:

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from handler.errors import BadRecord, ClaimHeld, StoreUnavailable
-from handler.model import Delivery, Finding, Outcome, Status, Upload, Verdict
+from handler.model import Delivery, Earlier, Finding, Outcome, Status, Upload, Verdict
 from handler.ports import Listing, NoLedger, StoredObject
-from handler.upload.claiming import Entry
+from handler.upload.claiming import take_claim
+from handler.upload.entry import Entry
+from handler.upload.ledger import PatientLedger
 
 UPLOAD = Upload(
     "uploads",
@@ -70,10 +72,20 @@ class Shelf:
         self.now += seconds
         self.on_sleep()
 
-    def entry(self, number: int = 1, request_id: str = "1-a", time_s: float = 60) -> Entry:
+    def entry(self, number: int = 1, request_id: str = "1-a") -> Entry:
         """A delivery of the upload."""
         delivery = Delivery(number, is_last=False, request_id=request_id, function="f", timeout_s=100)
-        return Entry(UPLOAD, delivery, self, lambda: self.now, self.sleep, self.now + time_s, self.warn)
+        return Entry(UPLOAD, delivery, PatientLedger(self, UPLOAD, self.warn))
+
+    def take(self, entry: Entry, time_s: float = 60) -> Entry | Earlier:
+        """Claim it, with that much time to wait."""
+        return take_claim(entry, lambda: self.now, self.sleep, self.now + time_s)
+
+    def claimed(self, number: int = 1, request_id: str = "1-a", time_s: float = 60) -> Entry:
+        """A delivery that has the claim."""
+        taken = self.take(self.entry(number, request_id), time_s)
+        assert isinstance(taken, Entry)
+        return taken
 
     def warn(self, event: str, **facts: Any) -> None:  # noqa: ANN401
         """Note it."""
@@ -87,56 +99,49 @@ class Shelf:
 def test_whose_holder_is_dead(*, number: int, request_id: str, waits: bool) -> None:
     """Only a later try of the very same invocation is certain; any other may be a copy while the first is at work."""
     shelf = Shelf()
-    shelf.entry().claim()
-    second = shelf.entry(number, request_id, time_s=60)
+    shelf.claimed()
     if waits:
         with pytest.raises(ClaimHeld, match=r"held by invocation '1-a' until 1970-01-01T00:18:21\+00:00"):
-            second.claim()
-        assert not second.claim_number
+            shelf.claimed(number, request_id, time_s=60)
     else:
-        assert second.claim() is None
-        assert second.is_takeover
+        assert shelf.claimed(number, request_id, time_s=60).is_takeover
 
 
 def test_a_lease_is_waited_for_where_there_is_time() -> None:
     """To its end by the ledger's clock, with pauses that grow."""
     shelf = Shelf()
-    shelf.entry().claim()
-    second = shelf.entry(request_id="1-b", time_s=500)
-    assert second.claim() is None
+    shelf.claimed()
+    second = shelf.claimed(request_id="1-b", time_s=500)
     assert (second.claim_number, shelf.now) == (2, 1101.0)
 
 
 def test_a_claim_given_back_while_one_waits_is_taken_at_once() -> None:
     """The first delivery fails and says so; the copy that waits begins."""
     shelf = Shelf()
-    first = shelf.entry()
-    first.claim()
+    first = shelf.claimed()
     shelf.on_sleep = lambda: first.close(Outcome(UPLOAD, Status.FAILED, error="no"))
-    second = shelf.entry(request_id="1-b", time_s=500)
-    assert second.claim() is None
+    assert shelf.claimed(request_id="1-b", time_s=500).claim_number == 2
     assert shelf.now < 1002
 
 
 def test_an_outcome_while_one_waits_makes_a_duplicate() -> None:
     """Nothing is done twice."""
     shelf = Shelf()
-    first = shelf.entry()
-    first.claim()
+    first = shelf.claimed()
     shelf.on_sleep = lambda: first.close(DONE)
-    earlier = shelf.entry(request_id="1-b", time_s=500).claim()
-    assert earlier is not None
+    earlier = shelf.take(shelf.entry(request_id="1-b"), time_s=500)
+    assert isinstance(earlier, Earlier)
     assert (earlier.status, earlier.location) == (Status.PASSED, "uploads/a.png")
 
 
 def test_only_who_holds_a_claim_writes_an_end() -> None:
     """A delivery that never had the claim leaves no trace."""
     shelf = Shelf()
-    shelf.entry().claim()
+    shelf.claimed()
     before = dict(shelf.records)
-    other = shelf.entry(request_id="1-b", time_s=1)
+    other = shelf.entry(request_id="1-b")
     with pytest.raises(ClaimHeld):
-        other.claim()
+        shelf.take(other, time_s=1)
     other.close(Outcome(UPLOAD, Status.FAILED, error="held"))
     assert shelf.records == before
 
@@ -144,12 +149,10 @@ def test_only_who_holds_a_claim_writes_an_end() -> None:
 def test_a_verdict_is_found_only_by_who_took_over() -> None:
     """By identity and service, and paid for no more."""
     shelf = Shelf()
-    first = shelf.entry()
-    first.claim()
+    first = shelf.claimed()
     assert first.find_verdict(FOUND, "service") is None
     first.keep_verdict(FOUND, VERDICT, is_exact=False)
-    second = shelf.entry(2)
-    second.claim()
+    second = shelf.claimed(2)
     assert second.find_verdict(FOUND, "service") == replace(VERDICT, billed=0)
     assert second.find_verdict(None, "service") == replace(VERDICT, billed=0)
     assert second.find_verdict(FOUND, "another") is None
@@ -161,12 +164,10 @@ def test_a_verdict_is_found_only_by_who_took_over() -> None:
 def test_a_bad_record_is_told_once() -> None:
     """However often it is looked at."""
     shelf = Shelf()
-    entry = shelf.entry()
-    entry.claim()
-    entry.close(DONE)
+    shelf.claimed().close(DONE)
     name = next(name for name in shelf.records if "outcome" in name)
     shelf.records[name] = {"bad": True}
-    assert shelf.entry(2).claim() is None
+    assert shelf.claimed(2).is_takeover
     assert [event for event, _ in shelf.warnings] == ["ledger.record-ignored"]
     assert shelf.warnings[0][1] == {
         "v": 1,
@@ -188,8 +189,8 @@ def test_once_down_the_ledger_is_not_asked_again(monkeypatch: pytest.MonkeyPatch
         raise StoreUnavailable("down")
 
     monkeypatch.setattr(Shelf, "create", fail)
-    entry = shelf.entry()
-    assert entry.claim() is None
+    entry = shelf.claimed()
+    assert not entry.claim_number
     entry.keep_verdict(FOUND, VERDICT, is_exact=True)
     entry.close(DONE)
     assert len(asked) == 1
@@ -202,8 +203,9 @@ def test_without_a_ledger_every_claim_is_the_first() -> None:
     none = NoLedger()
     delivery = Delivery(1, is_last=False, request_id="1-a")
     copied = replace(UPLOAD, event_name="ObjectCreated:CopyObject")
-    entry = Entry(copied, delivery, none, lambda: 0.0, lambda _: None, 1.0, lambda *_, **__: None)
-    assert entry.claim() is None
+    unclaimed = Entry(copied, delivery, PatientLedger(none, copied, lambda *_, **__: None))
+    entry = take_claim(unclaimed, lambda: 0.0, lambda _: None, 1.0)
+    assert isinstance(entry, Entry)
     assert entry.find_release(copied, FOUND) is None
     entry.keep_verdict(FOUND, VERDICT, is_exact=True)
     entry.close(DONE)

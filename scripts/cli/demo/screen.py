@@ -15,7 +15,7 @@ from rich.text import Text
 
 from handler.model import Status
 from handler.policy.rules import FAILURES, OTHERWISE
-from handler.upload.pipeline import USD_PER_CALL
+from handler.upload.recording import USD_PER_CALL
 from scripts.cli.demo.session import Judged, Session
 
 _STYLES: Final = {

@@ -1,0 +1,56 @@
+"""How an upload ends whose bytes are not there: dealt with by a delivery before this one, or removed by their owner."""
+
+from dataclasses import replace
+
+from handler.events import SYMLINK_EVENT, spellings
+from handler.model import Action, Decision, Outcome, Status, Upload, Verdict
+from handler.ports import StoredObject
+from handler.upload.deciding import decide
+from handler.upload.holding import held_key
+from handler.upload.judging import rule_out
+from handler.upload.progress import Progress, Run
+
+
+def end_without_bytes(progress: Progress, run: Run) -> Progress:
+    """Say how it ended: as the delivery that was killed would have said, else `gone`."""
+    decision = None
+    if progress.entry.is_takeover:
+        verdict = progress.entry.find_verdict(None, run.policy.moderation.service)
+        progress = replace(progress, verdict=verdict)
+        decision = _decide_again(progress, run, verdict)
+    action = decision.action if decision is not None and run.is_enforced else None
+    held = _find_held(progress.event, run)
+    if held is not None:
+        # The copy tells that it was held; that it was held by this policy tells only the decision.
+        by_this = action is Action.QUARANTINE
+        ending = Outcome(
+            progress.upload,
+            Status.QUARANTINED,
+            action=Action.QUARANTINE if by_this else None,
+            location=held.location,
+        )
+        return replace(progress, decision=decision if by_this else None).end_as(ending)
+    if action is Action.DELETE:
+        ending = Outcome(progress.upload, Status.DELETED, action=action)
+        return replace(progress, decision=decision).end_as(ending)
+    return progress.end(Status.GONE)
+
+
+def _decide_again(progress: Progress, run: Run, verdict: Verdict | None) -> Decision | None:
+    """What was to be done with bytes that are gone, by what is known of them: the verdict, or the event alone."""
+    upload = progress.upload
+    object_type = "Symlink" if upload.event_name == SYMLINK_EVENT else "Normal"
+    gone = StoredObject(upload.bucket, upload.key, upload.etag, "", upload.size_bytes, object_type=object_type)
+    known = verdict or rule_out(upload, gone)
+    return None if known is None else decide(progress, run, known)
+
+
+def _find_held(event: Upload, run: Run) -> StoredObject | None:
+    rules = run.policy.quarantine
+    if rules is None or not run.policy.can_quarantine:
+        return None
+    for key in spellings(event.key):
+        held = run.services.quarantine.find(rules.bucket, held_key(replace(event, key=key), rules.prefix))
+        if held is not None:
+            return held
+    return None
