@@ -15,6 +15,7 @@ from typing import Any
 
 from handler.adapters.green import GreenModerator
 from handler.adapters.ledger import OssLedger
+from handler.adapters.oss.copying import OssQuarantine
 from handler.adapters.oss.store import OssStore
 from handler.adapters.policy_file import load_policy
 from handler.credentials import Credentials
@@ -87,7 +88,9 @@ class Warden:
             sleep=self.sleep,
         )
         ledger = self._connect_ledger(credentials, endpoint, region, meter)
-        return Services(moderator, store, store, store, ledger, meter, self.clock, self.sleep, self.log.warning)
+        return Services(
+            moderator, store, store, OssQuarantine(store), ledger, meter, self.clock, self.sleep, self.log.warning
+        )
 
     def _connect_ledger(self, credentials: Credentials, endpoint: str, region: str, meter: Meter) -> Ledger:
         bucket = self.settings.ledger_bucket

@@ -43,7 +43,7 @@ class OssLedger:
         sleep: Callable[[float], None],
     ) -> None:
         self._name = bucket
-        self._connection = OssConnection(
+        self.connection = OssConnection(
             credentials,
             endpoint=endpoint,
             region=region,
@@ -65,24 +65,24 @@ class OssLedger:
                 raise
             return True
 
-        return self._connection.call("create", self._name, name, put)
+        return self.connection.call("create", self._name, name, put)
 
     def write(self, name: str, record: dict[str, Any]) -> None:
         """See Ledger."""
-        self._connection.call(
+        self.connection.call(
             "write", self._name, name, lambda: self._bucket.put_object(name, _encode(record), OVERWRITE)
         )
 
     def read(self, name: str) -> dict[str, Any] | None:
         """See Ledger."""
         try:
-            return _decode(self._connection.call("read", self._name, name, lambda: self._get(name)))
+            return _decode(self.connection.call("read", self._name, name, lambda: self._get(name)))
         except ObjectGone:
             return None
 
     def look(self, folder: str) -> Listing:
         """See Ledger."""
-        page = self._connection.call(
+        page = self.connection.call(
             "list",
             self._name,
             folder,
@@ -94,7 +94,7 @@ class OssLedger:
     def check(self) -> None:
         """See Ledger. Raises BadSettings for a bucket that is or was versioned, and where OSS refuses us."""
         try:
-            answer = self._connection.call("check", self._name, "", self._bucket.get_bucket_versioning)
+            answer = self.connection.call("check", self._name, "", self._bucket.get_bucket_versioning)
         except OperatorError as exc:
             raise BadSettings(f"LEDGER_BUCKET: {exc}") from exc
         if answer.status is not None:
@@ -105,7 +105,7 @@ class OssLedger:
 
     @property
     def _bucket(self) -> oss2.Bucket:
-        return self._connection.bucket(self._name)
+        return self.connection.bucket(self._name)
 
     def _get(self, name: str) -> bytes:
         with self._bucket.get_object(name) as answer:

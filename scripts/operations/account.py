@@ -11,6 +11,7 @@ import click
 
 from handler.adapters.ledger import OssLedger
 from handler.adapters.oss.connection import OssConnection, translated
+from handler.adapters.oss.copying import OssQuarantine
 from handler.adapters.oss.store import OssStore
 from handler.credentials import Credentials
 from handler.errors import BadSettings, WardenError
@@ -44,6 +45,10 @@ class Account:
     def store(self) -> OssStore:
         """The buckets of uploads and of the quarantine."""
         return OssStore(public_endpoint=self.endpoint, **self._named())
+
+    def quarantine(self) -> OssQuarantine:
+        """Copies in the quarantine, and out of it."""
+        return OssQuarantine(self.store())
 
     def ledger(self, bucket: str) -> OssLedger:
         """The ledger."""

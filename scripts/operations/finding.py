@@ -66,7 +66,7 @@ def find(account: Account, place: Place) -> Found:
     traces = {trace.request_id: trace for trace in _from_ledger(account, connection, place, strange)}
     for trace in _from_quarantine(account, connection, place, strange):
         traces.setdefault(trace.request_id, trace)
-    current = store.find(place.bucket, place.key)
+    current = account.quarantine().find(place.bucket, place.key)
     tags = store.read_tags(current) if current is not None and current.tag_count else {}
     ordered = sorted(traces.values(), key=lambda trace: (trace.uploaded_at, trace.request_id))
     return Found(tuple(ordered), current, tags, tuple(strange))
@@ -123,9 +123,9 @@ def _from_quarantine(account: Account, connection: OssConnection, place: Place, 
     """Copies are named after the key, so these are found however old, and without a ledger."""
     if place.quarantine is None:
         return
-    store = account.store()
+    quarantine = account.quarantine()
     for key in list_keys(connection, place.quarantine, place.prefix + held_prefix(place.bucket, place.key)):
-        copy = None if key.endswith(SIDECAR) else store.find(place.quarantine, key)
+        copy = None if key.endswith(SIDECAR) else quarantine.find(place.quarantine, key)
         if copy is None:
             continue
         try:
@@ -150,7 +150,7 @@ def _is_there(account: Account, location: str | None, etag: str) -> bool | None:
     if not location:
         return None
     bucket, _, key = location.partition("/")
-    there = account.store().find(bucket, key)
+    there = account.quarantine().find(bucket, key)
     return there is not None and there.etag == etag
 
 

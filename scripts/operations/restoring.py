@@ -14,6 +14,8 @@ from scripts.operations.provenance import SIDECAR, Held, read_held, read_sidecar
 
 # An event's time and Last-Modified are of clocks that may differ, and the latter is cut to seconds.
 SAME_MOMENT = timedelta(seconds=2)
+# Headers and metadata, as a sidecar keeps them.
+Rest = tuple[dict[str, str], dict[str, str]]
 
 
 class CannotRestore(WardenError):
@@ -36,39 +38,49 @@ def plan_restore(account: Account, ledger_bucket: str, location: str, tag_prefix
 
     Raises CannotRestore, NotOurs, and what the adapters raise.
     """
+    held = read_held(_find_copy(account, location))
+    there = account.quarantine().find(held.bucket, held.key)
+    is_done = there is not None and _is_restored(account, ledger_bucket, held, there)
+    if there is not None and not is_done:
+        _refuse_newer(held, there)
+    rest = _read_rest(account, held)
+    names = [name for part in rest for name, value in part.items() if not _is_writable(value)]
+    notes = tuple(f"{name!r} can't be written in an HTTP header and is left out" for name in names)
+    tags = _restored_tags(account, held, tag_prefix)
+    return Restore(held, _describe(held, rest, tags, is_new=there is None), there, is_done, notes)
+
+
+def _find_copy(account: Account, location: str) -> StoredObject:
     bucket, _, key = location.partition("/")
     if not bucket or not key:
         raise CannotRestore(f"{location!r} is no location; one like quarantine-bucket/held/uploads/… is needed")
-    store = account.store()
-    copy = store.find(bucket, key)
+    copy = account.quarantine().find(bucket, key)
     if copy is None:
         raise CannotRestore(f"nothing is at {location!r}; scripts/warden find KEY says where an upload is")
     if key.endswith(SIDECAR):
         raise CannotRestore(f"{location!r} is a sidecar; the object itself is at {location.removesuffix(SIDECAR)!r}")
-    held = read_held(copy)
-    there = store.find(held.bucket, held.key)
-    is_done = there is not None and _is_restored(account, ledger_bucket, held, there)
-    if there is not None and not is_done:
-        _refuse_newer(held, there)
-    headers, metadata = _read_rest(account, held)
-    users = {name: value for name, value in store.read_tags(copy).items() if not name.startswith(tag_prefix)}
-    tags = dict([(f"{tag_prefix}status", "passed"), *sorted(users.items())][:MOST_TAGS])
-    own = {name: value for name, value in copy.metadata.items() if not name.startswith(PREFIX)}
-    lost = [name for name, value in {**headers, **metadata}.items() if not (value.isascii() and value.isprintable())]
-    return Restore(
-        held,
-        HeldCopy(
-            held.bucket,
-            held.key,
-            headers={**copy.headers, **_writable(headers)},
-            metadata={**own, **_writable(metadata)},
-            tags=tags,
-            acl="default",
-            is_new=there is None,
-        ),
-        there,
-        is_done,
-        tuple(f"{name!r} can't be written in an HTTP header and is left out" for name in lost),
+    return copy
+
+
+def _restored_tags(account: Account, held: Held, prefix: str) -> dict[str, str]:
+    """The user's own tags, after ours that says `passed`; as many as OSS allows."""
+    present = account.store().read_tags(held.copy)
+    users = {name: value for name, value in present.items() if not name.startswith(prefix)}
+    return dict([(f"{prefix}status", "passed"), *sorted(users.items())][:MOST_TAGS])
+
+
+def _describe(held: Held, rest: Rest, tags: dict[str, str], *, is_new: bool) -> HeldCopy:
+    """The object as it was, without our provenance."""
+    headers, metadata = ({name: value for name, value in part.items() if _is_writable(value)} for part in rest)
+    own = {name: value for name, value in held.copy.metadata.items() if not name.startswith(PREFIX)}
+    return HeldCopy(
+        held.bucket,
+        held.key,
+        headers={**held.copy.headers, **headers},
+        metadata={**own, **metadata},
+        tags=tags,
+        acl="default",
+        is_new=is_new,
     )
 
 
@@ -77,21 +89,21 @@ def carry_out(account: Account, ledger_bucket: str, plan: Restore, *, by: str, r
 
     Raises CannotRestore where it is not there in the end, and what the adapters raise.
     """
-    held, store, ledger = plan.held, account.store(), account.ledger(ledger_bucket)
+    held, quarantine, ledger = plan.held, account.quarantine(), account.ledger(ledger_bucket)
 
     def release(etag: str) -> None:
         written = Release(held.bucket, held.key, etag, by, reason)
         ledger.write(release_name(held.bucket, held.key, etag), release_record(written, held.copy.location))
 
     release(held.copy.etag)
-    note = store.hold(held.copy, plan.copy)
-    restored = store.find(held.bucket, held.key)
+    note = quarantine.hold(held.copy, plan.copy)
+    restored = quarantine.find(held.bucket, held.key)
     if restored is None:
         raise CannotRestore(f"{held.bucket}/{held.key!r} was copied and is gone again; see scripts/warden find")
     if restored.etag != held.copy.etag:
         # An object copied in parts may get another etag, which is known only now.
         release(restored.etag)
-        if store.find(held.bucket, held.key) is None:
+        if quarantine.find(held.bucket, held.key) is None:
             raise CannotRestore(
                 f"{held.bucket}/{held.key!r} was judged again before its release was written; its release is there "
                 "now: restore it once more"
@@ -128,8 +140,8 @@ def _refuse_newer(held: Held, there: StoredObject) -> None:
         )
 
 
-def _read_rest(account: Account, held: Held) -> tuple[dict[str, str], dict[str, str]]:
-    """What had no room on the copy: headers and metadata."""
+def _read_rest(account: Account, held: Held) -> Rest:
+    """What had no room on the copy."""
     bucket, key = held.copy.bucket, held.copy.key + SIDECAR
     try:
         return read_sidecar(read_object(account.connect(), bucket, key), f"{bucket}/{key!r}")
@@ -137,5 +149,6 @@ def _read_rest(account: Account, held: Held) -> tuple[dict[str, str], dict[str, 
         return {}, {}
 
 
-def _writable(texts: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in texts.items() if value.isascii() and value.isprintable()}
+def _is_writable(value: str) -> bool:
+    """Whether HTTP can carry it in a header."""
+    return value.isascii() and value.isprintable()

@@ -58,7 +58,7 @@ def ledger(server: OssServer, meter: Meter) -> Iterator[OssLedger]:
         sleep=lambda _: None,
     )
     yield ledger
-    close_session(ledger._connection.session)  # noqa: SLF001
+    close_session(ledger.connection.session)
 
 
 def test_only_one_creates(ledger: OssLedger, meter: Meter) -> None:

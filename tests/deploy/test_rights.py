@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from handler import index
+from handler.adapters.oss.copying import OssQuarantine
 from handler.adapters.oss.store import OssStore
 from handler.adapters.policy_file import load_policy
 from handler.credentials import Credentials
@@ -157,10 +158,9 @@ class Cloud:
 
 def close(adapter: Any) -> None:  # noqa: ANN401  (a port, or the adapter behind it)
     """Close the connections of an adapter, which has none where it is the absent ledger."""
-    for held in (adapter, getattr(adapter, "_connection", None)):
-        session = getattr(held, "session", None) or getattr(held, "_session", None)
-        if session is not None:
-            session.session.close()
+    connection = getattr(adapter, "connection", None)
+    if connection is not None:
+        connection.session.session.close()
 
 
 def image(word: str) -> bytes:
@@ -296,15 +296,14 @@ def test_the_parts_of_a_failed_copy_take_a_right_to_remove(cloud: Cloud, tmp_pat
         region=REGION,
         meter=Meter(),
         sleep=lambda _: None,
-        single_copy_bytes=100,
-        part_bytes=100,
     )
+    quarantine = OssQuarantine(store, single_copy_bytes=100, part_bytes=100)
     found = store.head("uploads", "big.png")
     assert found is not None
     cloud.oss.observer = observer = BrokenCopies()
     try:
         with pytest.raises(StoreUnavailable):
-            store.hold(found, HeldCopy("quarantine", "held/big.png", {}, {}, {}))
+            quarantine.hold(found, HeldCopy("quarantine", "held/big.png", {}, {}, {}))
     finally:
         cloud.oss.observer = Bystander()
         close(store)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from handler.adapters.oss.store import OssStore
+from handler.adapters.oss.copying import OssQuarantine
 from handler.upload.records import Release, release_name, release_record
 from tests.end_to_end.ledgered_cloud import Ledgered
 from tests.end_to_end.warden_cloud import Record, WardenCloud, picture
@@ -199,7 +199,7 @@ def test_a_kill_in_the_takeover_too(ledgered: Ledgered, bucket: str, name: str) 
 
 def test_a_kill_in_a_copy_by_parts(ledgered: Ledgered, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A large object is copied part by part; a kill between two parts costs nothing but these."""
-    defaults = OssStore.__init__.__kwdefaults__ or {}
+    defaults = OssQuarantine.__init__.__kwdefaults__ or {}
     monkeypatch.setitem(defaults, "single_copy_bytes", PART_BYTES)
     monkeypatch.setitem(defaults, "part_bytes", PART_BYTES)
     ledgered.cloud.drop_clients()

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from handler.adapters.ledger import OssLedger
-from handler.adapters.oss.store import OssStore
+from handler.adapters.oss.copying import OssQuarantine
 from scripts.cli.__main__ import warden
 from scripts.localcloud.wire import Fault
 from tests.end_to_end.ledgered_cloud import Ledgered
@@ -176,7 +176,7 @@ def test_a_large_object_is_restored_in_parts(ledgered: Ledgered, monkeypatch: py
     cloud = ledgered.cloud
     body = picture("NUDE") + bytes(250 * 1024)
     (document,) = cloud.deliver(cloud.upload("a.png", body))
-    defaults = OssStore.__init__.__kwdefaults__ or {}
+    defaults = OssQuarantine.__init__.__kwdefaults__ or {}
     monkeypatch.setitem(defaults, "single_copy_bytes", 100 * 1024)
     monkeypatch.setitem(defaults, "part_bytes", 100 * 1024)
     run("restore", document["outcome"]["location"], *REASON, "--yes")
@@ -192,7 +192,7 @@ def test_a_large_object_judged_before_its_release_is_told(ledgered: Ledgered, mo
     """The one gap of a copy in parts: its etag is known only when it is there. The second restore holds."""
     cloud = ledgered.cloud
     (document,) = cloud.deliver(cloud.upload("a.png", picture("NUDE") + bytes(250 * 1024)))
-    defaults = OssStore.__init__.__kwdefaults__ or {}
+    defaults = OssQuarantine.__init__.__kwdefaults__ or {}
     monkeypatch.setitem(defaults, "single_copy_bytes", 100 * 1024)
     monkeypatch.setitem(defaults, "part_bytes", 100 * 1024)
     location = document["outcome"]["location"]

@@ -223,9 +223,9 @@ class WardenCloud:
         """Close the function's connections and forget its clients; settings and policy stay."""
         for warden in index._instance.values():  # noqa: SLF001
             for services in warden._services.values():  # noqa: SLF001
-                close_session(services.store._session)  # type: ignore[attr-defined]  # noqa: SLF001
+                close_session(services.store.connection.session)  # type: ignore[attr-defined]  # the port has none
                 if isinstance(services.ledger, OssLedger):
-                    close_session(services.ledger._connection.session)  # noqa: SLF001
+                    close_session(services.ledger.connection.session)
             warden._services.clear()  # noqa: SLF001
 
 
