@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 LONG_ENOUGH_S = 60
+KEYS = ("access_key_id", "access_key_secret", "security_token")
 TAGS = {"moderation-status": "passed", "moderation-policy": "default:01234567", "moderation-labels": "nonLabel"}
 
 
@@ -49,9 +50,7 @@ def make_function(work: dict[str, Any]) -> Callable[[Any], dict[str, int]]:
 
     context = SimpleNamespace(
         request_id="1-bench",
-        credentials=SimpleNamespace(
-            **dict(zip(("access_key_id", "access_key_secret", "security_token"), work["keys"], strict=True))
-        ),
+        credentials=SimpleNamespace(**dict(zip(KEYS, work["keys"], strict=True))),
         function=SimpleNamespace(name="bucket-warden", timeout=LONG_ENOUGH_S),
         region=work["region"],
         account_id="1234567890123456",
@@ -72,41 +71,56 @@ def make_function(work: dict[str, Any]) -> Callable[[Any], dict[str, int]]:
 
 def make_bare(work: dict[str, Any]) -> Callable[[Any], None]:
     """The same calls without us: look, ask, look, tag, look."""
+    bucket, ask, tag = connect_oss(work), make_asker(work), make_tagger()
+
+    def moderate_bare(record: Any) -> None:  # noqa: ANN401 - a record of an event
+        key = record["oss"]["object"]["key"]
+        bucket.head_object(key)
+        ask(key)
+        bucket.head_object(key)
+        tag(bucket, key)
+        bucket.head_object(key)
+
+    return moderate_bare
+
+
+def connect_oss(work: dict[str, Any]) -> Any:  # noqa: ANN401 - an oss2.Bucket, which has no types
+    """The SDK's client of the bucket."""
     import oss2  # noqa: PLC0415 - on the path only now
-    from alibabacloud_green20220302.client import Client  # noqa: PLC0415
+
+    auth = oss2.ProviderAuthV4(oss2.credentials.StaticCredentialsProvider(*work["keys"]))
+    return oss2.Bucket(auth, work["oss"], "uploads", region=work["region"], is_path_style=True)
+
+
+def make_asker(work: dict[str, Any]) -> Callable[[str], object]:
+    """The SDK's call to the service, for a key."""
+    from alibabacloud_green20220302.client import Client  # noqa: PLC0415 - on the path only now
     from alibabacloud_green20220302.models import ImageModerationRequest  # noqa: PLC0415
     from alibabacloud_tea_openapi.utils_models import Config  # noqa: PLC0415
     from darabonba.runtime import RuntimeOptions  # noqa: PLC0415
 
-    key_id, secret, token = work["keys"]
-    auth = oss2.ProviderAuthV4(oss2.credentials.StaticCredentialsProvider(key_id, secret, token))
-    bucket = oss2.Bucket(auth, work["oss"], "uploads", region=work["region"], is_path_style=True)
-    url = urlsplit(work["green"])
-    client = Client(
-        Config(
-            access_key_id=key_id,
-            access_key_secret=secret,
-            security_token=token,
-            endpoint=url.netloc,
-            protocol=url.scheme.upper(),
-            region_id=work["region"],
-        )
-    )
+    url, named = urlsplit(work["green"]), zip(KEYS, work["keys"], strict=True)
+    client = Client(Config(**dict(named), endpoint=url.netloc, protocol=url.scheme.upper(), region_id=work["region"]))
 
-    def moderate_bare(record: Any) -> None:  # noqa: ANN401 - a record of an event
-        key = record["oss"]["object"]["key"]
+    def ask(key: str) -> object:
         parameters = {"ossBucketName": "uploads", "ossObjectName": key, "ossRegionId": work["region"], "dataId": "1"}
         request = ImageModerationRequest(service="postImageCheckByVL_global", service_parameters=json.dumps(parameters))
-        bucket.head_object(key)
-        client.image_moderation_with_options(request, RuntimeOptions(autoretry=False))
-        bucket.head_object(key)
-        rule = oss2.models.TaggingRule()
+        return client.image_moderation_with_options(request, RuntimeOptions(autoretry=False))
+
+    return ask
+
+
+def make_tagger() -> Callable[[Any, str], object]:
+    """The SDK's call that tags a key in a bucket."""
+    from oss2.models import Tagging, TaggingRule  # noqa: PLC0415 - on the path only now
+
+    def tag(bucket: Any, key: str) -> object:  # noqa: ANN401 - an oss2.Bucket
+        rule = TaggingRule()
         for name, value in TAGS.items():
             rule.add(name, value)
-        bucket.put_object_tagging(key, oss2.models.Tagging(rule))
-        bucket.head_object(key)
+        return bucket.put_object_tagging(key, Tagging(rule))
 
-    return moderate_bare
+    return tag
 
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -98,17 +100,7 @@ Examples:
     show_default=True,
     help="Port of OSS on 127.0.0.1; 0 takes any free one.",
 )
-def command(  # noqa: PLR0913 - click hands over each option by its name
-    *,
-    policy: Path,
-    verdicts: Path | None,
-    bucket: str,
-    versioned: bool,
-    qps: float,
-    latency_ms: int,
-    instances: int,
-    port: int,
-) -> None:
+def command(*, verdicts: Path | None, **settings: Any) -> None:  # noqa: ANN401 - the other options, as LocalCloud names them
     """Run OSS, Content Moderation and the function on this machine.
 
     Upload to the bucket with any OSS client (path style, V4 signatures): each upload is moderated by the real
@@ -121,30 +113,26 @@ def command(  # noqa: PLR0913 - click hands over each option by its name
     report = Report(stopped)
     if verdicts is None:
         click.echo("no --verdicts given: the moderation service finds no risk in any image", err=True)
-    try:
-        cloud = LocalCloud(
-            policy=policy,
-            eyes=load_script(verdicts) if verdicts else see_no_risk,
-            bucket=bucket,
-            ledger_bucket="ledger",
-            versioned=versioned,
-            qps=qps,
-            latency_ms=latency_ms,
-            instances=instances,
-            port=port,
-            on_log=report.write_log,
-        )
-    except (BadPolicy, BadScript) as error:
-        raise click.ClickException(str(error)) from error
-    except OssError as error:
-        raise click.BadParameter(f"{bucket!r} cannot be made: {error}", param_hint="--bucket") from error
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        raise click.ClickException(f"port {port} is in use; choose another with --port, or 0 for any") from error
+    cloud = make_cloud(verdicts, settings, report.write_log)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stopped.set())
     with cloud:
         report.write_json(cloud.describe())
         stopped.wait()
     click.echo("stopped", err=True)
+
+
+def make_cloud(verdicts: Path | None, settings: dict[str, Any], on_log: Callable[[str], None]) -> LocalCloud:
+    """The cloud that these settings describe; what is wrong with them is told as click tells it."""
+    try:
+        eyes = load_script(verdicts) if verdicts else see_no_risk
+        return LocalCloud(eyes=eyes, ledger_bucket="ledger", on_log=on_log, **settings)
+    except (BadPolicy, BadScript) as error:
+        raise click.ClickException(str(error)) from error
+    except OssError as error:
+        raise click.BadParameter(f"{settings['bucket']!r} cannot be made: {error}", param_hint="--bucket") from error
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        message = f"port {settings['port']} is in use; choose another with --port, or 0 for any"
+        raise click.ClickException(message) from error

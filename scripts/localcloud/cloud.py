@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, final
@@ -13,6 +14,7 @@ from typing import Any, final
 from handler.adapters.policy_file import load_policy
 from handler.events import JUDGED_EVENTS
 from handler.log import EVENT
+from handler.policy.rules import Policy
 from handler.settings import Settings
 from scripts.localcloud.fc.compute import FunctionCompute, Misbehaviour
 from scripts.localcloud.green.answer import HARMLESS, Answer, Asked, Eyes
@@ -44,6 +46,7 @@ def read_outcome(line: str) -> dict[str, Any] | None:
 
 
 @final
+@dataclass(kw_only=True, eq=False)
 class LocalCloud:
     """OSS, Content Moderation and Function Compute on 127.0.0.1, wired as the deployment is; a context manager.
 
@@ -53,83 +56,109 @@ class LocalCloud:
     `env` overrides the function's settings. `on_log` gets every line that the function prints, in another thread.
     `port` is that of OSS, 0 takes a free one.
 
-    `outcomes` are the documents that the function has logged so far, in order. `fc` tells when it is idle.
-    Raises BadPolicy, BadSettings, and OSError where the port is taken; all before anything runs.
+    `loaded` is the policy as the function reads it. `outcomes` are the documents that the function has logged so far,
+    in order. `fc` tells when it is idle. Raises BadPolicy, BadSettings, and OSError where the port is taken; all before
+    anything runs.
     """
 
-    def __init__(  # noqa: PLR0913 - every part of the cloud has its settings, all named and nearly all optional
-        self,
-        *,
-        policy: Path,
-        eyes: Eyes = see_no_risk,
-        bucket: str = "uploads",
-        quarantine_bucket: str = "quarantine",
-        ledger_bucket: str | None = None,
-        versioned: bool = False,
-        qps: float = 20,
-        latency_ms: float = 0,
-        instances: int = 2,
-        port: int = 0,
-        max_retries: int = 3,
-        retry_delay_s: float = 0.2,
-        timeout_s: float = 60,
-        role: Identity = FUNCTION_ROLE,
-        observer: Observer | None = None,
-        misbehaviour: Misbehaviour | None = None,
-        env: Mapping[str, str] | None = None,
-        code_dir: Path | None = None,
-        python: str = sys.executable,
-        on_log: Callable[[str], None] = lambda _line: None,
-    ) -> None:
-        self.bucket, self.quarantine_bucket, self.ledger_bucket = bucket, quarantine_bucket, ledger_bucket
-        self.outcomes: list[dict[str, Any]] = []
-        self._on_log = on_log
-        settings = {
-            "POLICY": str(policy.resolve()),
-            "QUARANTINE_BUCKET": quarantine_bucket,
-            "LEDGER_BUCKET": ledger_bucket or "",
-            "WATCHED_BUCKETS": bucket,
-            "MAX_DELIVERIES": str(max_retries + 1),
-            "GREEN_REGION": REGION,
-            **(env or {}),
-        }
-        self.policy = load_policy(policy, Settings.from_env(settings).policy_values, [bucket])
+    # the deployment
+    policy: Path
+    bucket: str = "uploads"
+    quarantine_bucket: str = "quarantine"
+    ledger_bucket: str | None = None
+    versioned: bool = False
+    instances: int = 2
+    max_retries: int = 3
+    timeout_s: float = 60
+    role: Identity = FUNCTION_ROLE
+    env: Mapping[str, str] = field(default_factory=dict)
+    code_dir: Path | None = None
+    python: str = sys.executable
+    # the account
+    eyes: Eyes = see_no_risk
+    qps: float = 20
+    latency_ms: float = 0
+    # the machine, and how it misbehaves
+    port: int = 0
+    retry_delay_s: float = 0.2
+    misbehaviour: Misbehaviour | None = None
+    # who looks on
+    observer: Observer | None = None
+    on_log: Callable[[str], None] = lambda _line: None
+
+    loaded: Policy = field(init=False)
+    outcomes: list[dict[str, Any]] = field(init=False, default_factory=list)
+    oss: OssServer = field(init=False)
+    green: GreenServer = field(init=False)
+    fc: FunctionCompute = field(init=False)
+
+    def __post_init__(self) -> None:
+        settings = self._settings()
+        self.loaded = load_policy(self.policy, Settings.from_env(settings).policy_values, [self.bucket])
         with ExitStack() as stack:
-            self.oss = OssServer(
-                [APPLICATION, role, SERVICE_ROLE], region=REGION, port=port, on_event=self._trigger, observer=observer
-            )
+            self.oss = self._make_oss()
             stack.callback(self.oss.stop)
-            self.oss.create_bucket(bucket, versioned=versioned)
-            self.oss.create_bucket(quarantine_bucket)
-            if ledger_bucket is not None:
-                self.oss.create_bucket(ledger_bucket)
-            self.green = GreenServer(
-                [APPLICATION, role],
-                fetch=OssFetch(self.oss.endpoint, REGION, SERVICE_ROLE),
-                eyes=eyes,
-                qps=qps,
-                latency_ms=latency_ms,
-                observer=observer,
-                services=[self.policy.moderation.service],
-                region=REGION,
-            )
+            self._make_buckets()
+            self.green = self._make_green()
             stack.callback(self.green.stop)
             endpoints = {"OSS_ENDPOINT": self.oss.endpoint, "GREEN_ENDPOINT": self.green.endpoint}
-            self.fc = FunctionCompute(
-                code_dir or _copy_handler(stack),
-                env=endpoints | settings,
-                identity=role,
-                timeout_s=timeout_s,
-                instances=instances,
-                max_retries=max_retries,
-                retry_delay_s=retry_delay_s,
-                region=REGION,
-                python=python,
-                misbehaviour=misbehaviour,
-                on_log=self._note,
-            )
+            self.fc = self._make_fc(self.code_dir or _copy_handler(stack), endpoints | settings)
             stack.callback(self.fc.stop)
             self._stack = stack.pop_all()
+
+    def _settings(self) -> dict[str, str]:
+        """The environment of the function, but for the endpoints."""
+        return {
+            "POLICY": str(self.policy.resolve()),
+            "QUARANTINE_BUCKET": self.quarantine_bucket,
+            "LEDGER_BUCKET": self.ledger_bucket or "",
+            "WATCHED_BUCKETS": self.bucket,
+            "MAX_DELIVERIES": str(self.max_retries + 1),
+            "GREEN_REGION": REGION,
+            **self.env,
+        }
+
+    def _make_oss(self) -> OssServer:
+        return OssServer(
+            [APPLICATION, self.role, SERVICE_ROLE],
+            region=REGION,
+            port=self.port,
+            on_event=self._trigger,
+            observer=self.observer,
+        )
+
+    def _make_buckets(self) -> None:
+        self.oss.create_bucket(self.bucket, versioned=self.versioned)
+        self.oss.create_bucket(self.quarantine_bucket)
+        if self.ledger_bucket is not None:
+            self.oss.create_bucket(self.ledger_bucket)
+
+    def _make_green(self) -> GreenServer:
+        return GreenServer(
+            [APPLICATION, self.role],
+            fetch=OssFetch(self.oss.endpoint, REGION, SERVICE_ROLE),
+            eyes=self.eyes,
+            qps=self.qps,
+            latency_ms=self.latency_ms,
+            observer=self.observer,
+            services=[self.loaded.moderation.service],
+            region=REGION,
+        )
+
+    def _make_fc(self, code_dir: Path, env: Mapping[str, str]) -> FunctionCompute:
+        return FunctionCompute(
+            code_dir,
+            env=env,
+            identity=self.role,
+            timeout_s=self.timeout_s,
+            instances=self.instances,
+            max_retries=self.max_retries,
+            retry_delay_s=self.retry_delay_s,
+            region=REGION,
+            python=self.python,
+            misbehaviour=self.misbehaviour,
+            on_log=self._note,
+        )
 
     def __enter__(self) -> "LocalCloud":
         self.oss.start()
@@ -153,7 +182,7 @@ class LocalCloud:
             "access_key_id": APPLICATION.access_key_id,
             "access_key_secret": APPLICATION.access_key_secret,
             "buckets": {"uploads": self.bucket, "quarantine": self.quarantine_bucket, **ledger},
-            "policy": self.policy.id,
+            "policy": self.loaded.id,
         }
 
     def _trigger(self, record: dict[str, Any]) -> None:
@@ -164,7 +193,7 @@ class LocalCloud:
     def _note(self, line: str) -> None:
         if outcome := read_outcome(line):
             self.outcomes.append(outcome)
-        self._on_log(line)
+        self.on_log(line)
 
 
 def _copy_handler(stack: ExitStack) -> Path:

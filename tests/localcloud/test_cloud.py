@@ -98,7 +98,7 @@ def test_description_is_what_a_client_needs(cloud: LocalCloud) -> None:
         "access_key_id": "LocalApplication",
         "access_key_secret": "local-application-secret",
         "buckets": {"uploads": "uploads", "quarantine": "quarantine"},
-        "policy": cloud.policy.id,
+        "policy": cloud.loaded.id,
     }
 
 

@@ -92,7 +92,7 @@ class Session:
         self._http = oss2.Session()
         self._last_line = "it logged nothing"
         self.cloud = LocalCloud(policy=policy, eyes=self._eyes, instances=1, on_log=self._note)
-        quarantine = self.cloud.policy.quarantine
+        quarantine = self.cloud.loaded.quarantine
         self.held_bucket = quarantine.bucket if quarantine else self.cloud.quarantine_bucket
         if self.held_bucket not in (self.cloud.bucket, self.cloud.quarantine_bucket):
             self.cloud.oss.create_bucket(self.held_bucket)
