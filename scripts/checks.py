@@ -9,7 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-from scripts.environment.making import ROOT, CannotPrepare, find_python, prepare
+from scripts.environment.making import ROOT, CannotPrepare, prepare
+from scripts.environment.pythons import find_python
 
 PRODUCTION = "3.10"
 WORKERS = ("-n", "2")

@@ -80,10 +80,9 @@ def refusal_of(event: bytes) -> str:
         b"\xff\xfe\x00",
         b"\xed\xa0\x80",
         b"[" * 100_000,
-        b'{"events": ' + b"[" * 50_000 + b"]" * 50_000 + b"}",
         b'{"events": [{"size": 1' + b"0" * 5000 + b"}]",
     ],
-    ids=["empty", "cut", "utf-16 by half", "utf-8 of half a character", "deep", "deep and closed", "huge number"],
+    ids=["empty", "cut", "utf-16 by half", "utf-8 of half a character", "deep", "huge number"],
 )
 def test_bytes_that_are_no_json_are_refused(event: bytes) -> None:
     """Bytes that are not JSON fail loudly, with their number, and nothing of their content."""
@@ -91,9 +90,9 @@ def test_bytes_that_are_no_json_are_refused(event: bytes) -> None:
         parse_event(event)
 
 
-@pytest.mark.parametrize("depth", range(60, 1000, 47))
+@pytest.mark.parametrize("depth", [*range(60, 1000, 47), 50_000])
 def test_value_nested_to_the_edge_is_refused_as_any_other(depth: int) -> None:
-    """A value nested as deep as the JSON reader allows breaks no message."""
+    """A value nested as deep as the JSON reader allows, which from Python 3.14 on is deep, breaks no message."""
     event = b'{"events": [{"eventName": ' + b"[" * depth + b"]" * depth + b"}]}"
     assert "eventName is [[[" in refusal_of(event) or "is not JSON" in refusal_of(event)
 

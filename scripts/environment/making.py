@@ -17,59 +17,37 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scripts.environment.pip import pip_environments
 from scripts.environment.progress import run_pip
+from scripts.environment.pythons import NoPython, choose_python, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parents[2]
-# Pythons that the environments are locked for, the preferred first. The development tools need 3.11.
-VERSIONS = {
-    "core": ("3.10", "3.11", "3.12"),
-    "cloud": ("3.11", "3.12", "3.10"),
-    "eyes": ("3.11", "3.12"),
-    "dev": ("3.11", "3.12"),
-}
 # What is large enough for a word about it.
 SIZES = {"eyes": "200 MB to fetch, 600 MB on disk: the models, and what runs them"}
 SHOWN_LINES = 15
 # `-m` would put the caller's directory on the path, where a folder named `handler` hides ours.
+# Libraries that are being loaded turn a Ctrl-C into errors of their own, so what led to an error is looked at too.
 LAUNCHER = """
 import runpy, sys
 sys.path[0] = sys.argv.pop(1)
 try:
     runpy.run_module(sys.argv.pop(1), None, '__main__', True)
-except KeyboardInterrupt:
+except (KeyboardInterrupt, Exception) as error:
+    cause = error
+    while cause is not None and not isinstance(cause, KeyboardInterrupt):
+        cause = cause.__context__
+    if cause is None:
+        raise
     sys.exit('stopped')
 """
 
 
 class CannotPrepare(Exception):
-    """There is no such interpreter, or the packages cannot be installed; the message says what to do."""
-
-
-def find_python(version: str) -> Path | None:
-    """An interpreter of that version ("3.10"): the one that runs this, one on the PATH, or one of pyenv's."""
-    on_path = shutil.which("python" + version)
-    of_pyenv = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"), reverse=True)
-    candidates = [Path(sys.executable), *([Path(on_path)] if on_path else []), *of_pyenv]
-    return next((path for path in candidates if _version(path) == version), None)
-
-
-def choose_python(name: str) -> Path:
-    """The interpreter for an environment: the one that runs this if it fits, else the most preferred one found.
-
-    Raises CannotPrepare.
-    """
-    versions = VERSIONS[name]
-    running = "{}.{}".format(*sys.version_info)
-    for version in (running, *versions) if running in versions else versions:
-        if found := find_python(version):
-            return found
-    raise CannotPrepare(
-        f"environment {name!r} needs Python {' or '.join(versions)}; found none on the PATH or in pyenv"
-    )
+    """The packages cannot be installed; the message says what to do."""
 
 
 def prepare(name: str, python: Path, root: Path = ROOT) -> Path:
@@ -77,7 +55,7 @@ def prepare(name: str, python: Path, root: Path = ROOT) -> Path:
 
     Two runs at once wait for one another. Raises CannotPrepare.
     """
-    environment = root / ".venv" / f"{name}-{_version(python)}"
+    environment = root / ".venv" / f"{name}-{version_of(python)}"
     environment.parent.mkdir(exist_ok=True)
     with _locked(environment.with_suffix(environment.suffix + ".lock")):
         digest = _digest(root, name, python)
@@ -92,10 +70,10 @@ def prepare(name: str, python: Path, root: Path = ROOT) -> Path:
 
 
 def run(name: str, module: str, arguments: Sequence[str]) -> NoReturn:
-    """Replace this process by `module`, run in the environment `name`; exits with 2 where that cannot be made."""
+    """Replace this process by `module`, run in the environment `name`; exits with 1 where that cannot be made."""
     try:
         python = str(prepare(name, choose_python(name)))
-    except CannotPrepare as error:
+    except (CannotPrepare, NoPython) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit("stopped; the half-made environment is made anew next time")
@@ -105,15 +83,6 @@ def run(name: str, module: str, arguments: Sequence[str]) -> NoReturn:
 def say(line: str) -> None:
     """Tell the person who waits; not on standard output, which belongs to the command."""
     print(line, file=sys.stderr, flush=True)  # noqa: T201 - the words of a command
-
-
-def _version(python: Path) -> str | None:
-    """Its version ("3.11"), or None where that is no interpreter, as pyenv's shims for versions not switched on."""
-    command = [str(python), "-c", "import sys; print('{}.{}'.format(*sys.version_info))"]
-    try:
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603 - found by us
-    except (OSError, subprocess.CalledProcessError):
-        return None
 
 
 def _digest(root: Path, name: str, python: Path) -> str:
@@ -131,12 +100,19 @@ def _make(environment: Path, python: Path, locks: Sequence[Path]) -> None:
     _call(
         "make a virtual environment (Debian keeps that in python3-venv)", [str(python), "-m", "venv", str(environment)]
     )
-    pip = [str(environment / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--no-input"]
+    inside = environment / "bin" / "python"
     for lock in locks:
-        options = ["--require-hashes", "--no-build-isolation", "--progress-bar=off", "--requirement", str(lock)]
-        command = [*pip, "install", *options]
-        returned, lines = run_pip(command, lock, environment)
-        _check(f"install {lock.name} (is the package index reachable?)", command, returned, lines)
+        _install(lock, environment, inside)
+
+
+def _install(lock: Path, environment: Path, inside: Path) -> None:
+    command = [str(inside), "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--require-hashes"]
+    command += ["--no-build-isolation", "--progress-bar=off", "--requirement", str(lock)]
+    for variables in pip_environments(inside):
+        returned, lines = run_pip(command, lock, environment, variables)
+        if not returned:
+            return
+    _check(f"install {lock.name} (is the package index reachable?)", command, returned, lines)
 
 
 def _call(what: str, command: Sequence[str]) -> None:

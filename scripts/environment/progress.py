@@ -12,22 +12,31 @@ import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 INTERVAL_S = 0.2
 BAR_WIDTH = 30
 
 
-def run_pip(command: Sequence[str], lock: Path, environment: Path) -> tuple[int, list[str]]:
+def run_pip(
+    command: Sequence[str], lock: Path, environment: Path, variables: Mapping[str, str] | None = None
+) -> tuple[int, list[str]]:
     """Run `pip install` of a lock file into an environment; its exit code, and all that it printed, by line.
+
+    `variables` are those that it runs with (None: those of this process).
 
     On a terminal the progress is shown on standard error: each package counts once when fetched and once when
     installed. Ctrl-C ends pip too.
     """
     lines: list[str] = []
     process = subprocess.Popen(  # noqa: S603 - pip, as composed by environment.py
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     with process:
         reader = threading.Thread(target=lines.extend, args=(process.stdout or (),), daemon=True)

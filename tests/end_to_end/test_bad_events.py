@@ -147,7 +147,7 @@ def test_new_credentials_are_taken_up(cloud: WardenCloud) -> None:
         index.handler(json.dumps({"events": [record]}).encode(), later)
     finally:
         cloud.green.add_identity(FUNCTION)
-    first.store._session.session.close()  # type: ignore[attr-defined]  # noqa: SLF001
+    first.store.connection.session.session.close()  # type: ignore[attr-defined]  # the port has none
     assert cloud.tags("uploads", "b.png")["moderation-status"] == "passed"
 
 

@@ -1,6 +1,5 @@
 """Making environments from lock files: real virtual environments where that is the point."""
 
-import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scripts.environment import making
-from scripts.environment.making import CannotPrepare, choose_python, find_python, prepare
+from scripts.environment.making import CannotPrepare, prepare
 
 PYTHON = Path(sys.executable)
 VERSION = "{}.{}".format(*sys.version_info)
@@ -94,42 +93,6 @@ def test_unpinned_hash_is_refused(root: Path) -> None:
     (root / "requirements" / "core.txt").write_text("click\n")
     with pytest.raises(CannotPrepare, match="hash"):
         prepare("core", PYTHON, root)
-
-
-def test_running_interpreter_is_found_first() -> None:
-    """The Python that runs this is taken for its own version."""
-    assert find_python(VERSION) == PYTHON
-
-
-def write_python(path: Path, version: str) -> Path:
-    """A program that answers as an interpreter of that version would."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"#!/bin/sh\necho {version}\n")
-    path.chmod(0o755)
-    return path
-
-
-def test_interpreter_of_pyenv_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A version that only pyenv has is found; the shim on the PATH that refuses to run is not taken for it."""
-    shim = write_python(tmp_path / "shims" / "python3.99", "pyenv: command not found; exit 127")
-    real = write_python(tmp_path / ".pyenv" / "versions" / "3.99.1" / "bin" / "python", "3.99")
-    monkeypatch.setenv("PATH", f"{shim.parent}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert find_python("3.99") == real
-
-
-def test_interpreter_on_the_path_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The PATH comes before pyenv's versions."""
-    real = write_python(tmp_path / "bin" / "python3.99", "3.99")
-    monkeypatch.setenv("PATH", f"{real.parent}{os.pathsep}{os.environ['PATH']}")
-    assert find_python("3.99") == real
-
-
-def test_missing_interpreter_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no fitting Python is found the message names the versions that would do."""
-    monkeypatch.setitem(making.VERSIONS, "core", ("3.97", "3.98"))
-    with pytest.raises(CannotPrepare, match=r"environment 'core' needs Python 3\.97 or 3\.98"):
-        choose_python("core")
 
 
 def test_module_is_run_from_the_callers_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

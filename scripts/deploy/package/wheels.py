@@ -14,7 +14,9 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.environment.making import ROOT, CannotPrepare, find_python, prepare, say
+from scripts.environment.making import ROOT, CannotPrepare, prepare, say
+from scripts.environment.pip import pip_environments
+from scripts.environment.pythons import find_python
 
 PYTHON = "3.10"
 SOURCES_ONLY = ("alibabacloud-tea", "aliyun-python-sdk-core", "oss2")
@@ -77,16 +79,15 @@ def _fetch(builder: Path, house: Path, core: Path, package: Path) -> None:
     blocks = _blocks(core.read_text())
     as_sources = [block for name, block in blocks if name in SOURCES_ONLY]
     as_wheels = [block for name, block in blocks if name not in (*SOURCES_ONLY, *REPLACED)]
-    pip = [str(builder), "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input"]
     checked = ["--no-deps", "--require-hashes"]
     target = [f"--platform={platform}" for platform in PLATFORMS]
     target += ["--only-binary=:all:", "--python-version=3.10", "--implementation=cp"]
     target += ["--abi=cp310", "--abi=abi3", "--abi=none"]
-    fetch = [*pip, "download", *checked, *target, "--dest", str(house)]
-    _call("fetch the wheels", [*fetch, *_locked(house / "wheels.txt", [*as_wheels, package.read_text()])])
-    build = [*pip, "wheel", *checked, "--no-build-isolation", "--wheel-dir", str(house)]
+    locked = _locked(house / "wheels.txt", [*as_wheels, package.read_text()])
+    _call("fetch the wheels", builder, "download", [*checked, *target, "--dest", str(house), *locked])
+    build = [*checked, "--no-build-isolation", "--wheel-dir", str(house)]
     before = set(house.glob("*.whl"))
-    _call("build the wheels", [*build, *_locked(house / "sources.txt", as_sources)])
+    _call("build the wheels", builder, "wheel", [*build, *_locked(house / "sources.txt", as_sources)])
     for wheel in set(house.glob("*.whl")) - before:
         if not wheel.name.endswith("-none-any.whl"):
             raise CannotPackage(
@@ -107,8 +108,13 @@ def _locked(file: Path, blocks: Sequence[str]) -> list[str]:
     return ["--requirement", str(file)]
 
 
-def _call(what: str, command: Sequence[str]) -> None:
-    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # noqa: S603 - pip
-    if done.returncode:
-        lines = "\n  ".join(done.stdout.strip().splitlines()[-SHOWN_LINES:])
-        raise CannotPackage(f"cannot {what} (is the package index reachable?); pip said:\n  {lines}")
+def _call(what: str, builder: Path, command: str, arguments: Sequence[str]) -> None:
+    pip = [str(builder), "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input", command, *arguments]
+    for variables in pip_environments(builder, command):
+        done = subprocess.run(  # noqa: S603 - pip
+            pip, check=False, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        if not done.returncode:
+            return
+    lines = "\n  ".join(done.stdout.strip().splitlines()[-SHOWN_LINES:])
+    raise CannotPackage(f"cannot {what} (is the package index reachable?); pip said:\n  {lines}")

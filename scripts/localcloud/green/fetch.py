@@ -113,14 +113,15 @@ def _download(connection: HTTPConnection, url: str, headers: dict[str, str], dea
 
 def _read(sock: socket.socket, response: HTTPResponse, deadline_s: float) -> bytes:
     image = bytearray()
-    while len(image) <= LARGEST_BYTES:
+    # From Python 3.13 on a response closes itself, and the socket with it, once it is read to its end.
+    while not response.isclosed():
+        if len(image) > LARGEST_BYTES:
+            return bytes(image)
         _hurry(sock, deadline_s)
         chunk = response.read1(_CHUNK_BYTES)
         if not chunk:
             break
         image += chunk
-    else:
-        return bytes(image)
     if response.length:
         raise NotDownloaded(f"the download broke off {response.length} bytes before its end")
     return bytes(image)

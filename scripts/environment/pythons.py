@@ -1,0 +1,83 @@
+"""Which interpreters this machine has, and which of them an environment takes.
+
+Standard library only, and importable on old Pythons, as making.py.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+# Pythons that the environments are locked for, the preferred first. The tools need 3.11; 3.10 is what is deployed on.
+VERSIONS = {
+    "core": ("3.10", "3.11", "3.12", "3.13", "3.14"),
+    "cloud": ("3.11", "3.12", "3.13", "3.14", "3.10"),
+    "eyes": ("3.11", "3.12", "3.13", "3.14"),
+    "dev": ("3.11", "3.12", "3.13", "3.14"),
+}
+HOW_TO_INSTALL = (
+    "apt install python3 python3-venv (Debian 12 or later, Ubuntu 24.04 or later), brew install python@3.13, "
+    "pyenv install 3.13, or uv python install 3.13"
+)
+
+
+class NoPython(Exception):
+    """None of the versions that would do is on this machine; the message says where it was looked for."""
+
+
+def find_python(version: str) -> Path | None:
+    """An interpreter of that version ("3.10"): the one that runs this, one on the PATH, or one of pyenv's or uv's."""
+    return next((path for path in _candidates(version) if _version(path) == version), None)
+
+
+def choose_python(name: str) -> Path:
+    """The interpreter for an environment: the one that runs this if it fits, else the most preferred one found.
+
+    Raises NoPython.
+    """
+    versions = VERSIONS[name]
+    running = "{}.{}".format(*sys.version_info)
+    for version in (running, *versions) if running in versions else versions:
+        if found := find_python(version):
+            return found
+    raise NoPython(
+        f"environment {name!r} needs Python {', '.join(versions[:-1])} or {versions[-1]}, and none was found.\n"
+        f"  looked for: this Python ({running}), {', '.join('python' + version for version in versions)}, python3 and "
+        f"python on the PATH, and in {' and '.join(str(root) for root, _ in _installers())}\n"
+        f"  install one of them, for example: {HOW_TO_INSTALL}"
+    )
+
+
+def version_of(python: Path) -> str:
+    """Its version ("3.11"). Raises NoPython where that is no interpreter."""
+    version = _version(python)
+    if version is None:
+        raise NoPython(f"{python} is no Python that runs")
+    return version
+
+
+def _candidates(version: str) -> list[Path]:
+    named = [shutil.which(name) for name in ("python" + version, "python3", "python")]
+    installed = [path for root, inside in _installers() for path in sorted(root.glob(inside % version), reverse=True)]
+    return [Path(sys.executable), *(Path(path) for path in named if path), *installed]
+
+
+def _installers() -> list[tuple[Path, str]]:
+    """Where others keep Pythons that are not on the PATH, and how one of a version is called there."""
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    uv = Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or Path.home() / ".local" / "share" / "uv" / "python")
+    return [(pyenv / "versions", "%s.*/bin/python"), (uv, "cpython-%s.*/bin/python3")]
+
+
+@functools.cache
+def _version(python: Path) -> str | None:
+    """Its version, or None where that is no interpreter, as pyenv's shims for versions not switched on."""
+    command = [str(python), "-c", "import sys; print('{}.{}'.format(*sys.version_info))"]
+    try:
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603 - found by us
+    except (OSError, subprocess.CalledProcessError):
+        return None
