@@ -1,7 +1,8 @@
 """Every check of the project, one after the other: what `scripts/test` runs in the development environment.
 
-Without arguments all of them, each even if an earlier one failed. Arguments are for pytest, which then runs alone:
-`scripts/test -k policy`, `scripts/test tests/test_events.py`.
+scripts/test               what every change has to pass; each check runs even if an earlier one failed
+scripts/test --all         and what is exhaustive, and the handler's tests once more on the Python of production
+scripts/test -k policy     any other arguments are pytest's, which then runs alone
 """
 
 import subprocess
@@ -13,11 +14,11 @@ from scripts.environment.making import ROOT, CannotPrepare, prepare
 from scripts.environment.pythons import find_python
 
 PRODUCTION = "3.10"
-WORKERS = ("-n", "2")
-# What tests the handler, and so runs on the version of production too; but what looks at every gap of every action
-# once more has run by then.
+PYTEST = ("-m", "pytest", "-n", "2", "-q")
+# Where the handler is tested: measured for coverage, which costs every call that is made there, and run on the version
+# of production too.
 OF_THE_HANDLER = ("tests/test_*.py", "tests/policy", "tests/upload", "tests/adapters", "tests/end_to_end")
-SEEN_BEFORE = "tests/end_to_end/test_c[hr]a*.py"
+LONGER_CHAOS = ("tests/end_to_end/test_chaos.py", "--chaos-examples", "40")
 
 
 def run_step(heading: str, command: list[str]) -> bool:
@@ -29,34 +30,43 @@ def run_step(heading: str, command: list[str]) -> bool:
     return passed
 
 
-def run_all() -> list[bool]:
-    """All checks, and the suite once more on the Python of production."""
-    tools = Path(sys.executable).parent
-    python = sys.executable
-    steps = {
+def quick_steps(*, has_production: bool) -> dict[str, list[str]]:
+    """What every change has to pass; the package is tested only where its Python is there to build it."""
+    python, tools, rooms = sys.executable, Path(sys.executable).parent, handler_rooms()
+    quick = ["-m", "not exhaustive" if has_production else "not exhaustive and not packaged"]
+    pytest = [python, *PYTEST, *quick, "--hypothesis-profile=quick"]
+    return {
         "ruff check": [python, "-m", "ruff", "check"],
         "ruff format": [python, "-m", "ruff", "format", "--check"],
         "mypy --strict": [python, "-m", "mypy"],
         "import-linter": [str(tools / "lint-imports"), "--no-logo"],
-        "pytest, with branch coverage of handler": [python, "-m", "pytest", *WORKERS, "-q", "--cov"],
+        "pytest of the handler, with branch coverage": [*pytest, "--cov=handler", *rooms],
+        "pytest of the tools": [*pytest, *(f"--ignore={room}" for room in rooms)],
     }
-    return [*(run_step(heading, command) for heading, command in steps.items()), *run_on_production_python()]
 
 
-def run_on_production_python() -> list[bool]:
-    """The handler's suite on Python 3.10, without coverage; no result, and a line that says so, where there is none."""
-    python = find_python(PRODUCTION)
-    if python is None:
-        say(f"\n== no Python {PRODUCTION} here: the suite was NOT run on the version of production")
-        return []
+def run_exhaustive(production: Path | None) -> list[bool]:
+    """What takes minutes: every gap of every action, long histories, and the handler on the version of production."""
+    pytest = [sys.executable, *PYTEST]
+    results = [
+        run_step("pytest, what is exhaustive", [*pytest, "-m", "exhaustive"]),
+        run_step("pytest, longer chaos", [*pytest, *LONGER_CHAOS]),
+    ]
+    if production is None:
+        say(f"\n== pytest of the handler on Python {PRODUCTION}: FAILED, there is none here")
+        return [*results, False]
     heading = f"pytest of the handler on Python {PRODUCTION}"
     try:
-        inside = prepare("dev", python)
+        inside = prepare("dev", production)
     except CannotPrepare as error:
         say(f"\n== {heading}: FAILED, {error}")
-        return [False]
-    rooms = [str(path) for pattern in OF_THE_HANDLER for path in sorted(ROOT.glob(pattern))]
-    return [run_step(heading, [str(inside), "-m", "pytest", *WORKERS, "-q", f"--ignore-glob={SEEN_BEFORE}", *rooms])]
+        return [*results, False]
+    return [*results, run_step(heading, [str(inside), *PYTEST, "-m", "not exhaustive", *handler_rooms()])]
+
+
+def handler_rooms() -> list[str]:
+    """The paths of the tests of the handler."""
+    return [str(path.relative_to(ROOT)) for pattern in OF_THE_HANDLER for path in sorted(ROOT.glob(pattern))]
 
 
 def say(line: str) -> None:
@@ -66,9 +76,15 @@ def say(line: str) -> None:
 
 def main(arguments: list[str]) -> int:
     """The exit code: 1 if any check failed."""
-    if arguments:
+    if arguments not in ([], ["--all"]):
         return subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, check=False).returncode  # noqa: S603
-    results = run_all()
+    production = find_python(PRODUCTION)
+    steps = quick_steps(has_production=production is not None)
+    results = [run_step(heading, command) for heading, command in steps.items()]
+    if arguments:
+        results += run_exhaustive(production)
+    if production is None:
+        say(f"\nno Python {PRODUCTION} here: the package was NOT tested (install one: pyenv install {PRODUCTION})")
     say(f"\nchecks: {sum(results)} passed, {len(results) - sum(results)} failed")
     return 0 if all(results) else 1
 

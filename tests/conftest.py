@@ -1,9 +1,37 @@
-"""The options of the suite."""
+"""The options of the suite, and what makes it fast."""
+
+import socketserver
+import sys
+from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# `scripts/test` tries some examples of each law, the same each time; `scripts/test --all`, and pytest by itself, more.
+settings.register_profile("quick", max_examples=50, derandomize=True)
+settings.register_profile("thorough", max_examples=200)
+settings.load_profile("thorough")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`scripts/test --chaos-examples 500 --chaos-seed 7 tests/end_to_end/test_chaos.py` looks longer, and elsewhere."""
-    parser.addoption("--chaos-examples", type=int, default=40, help="Histories that the chaos test tries.")
+    parser.addoption("--chaos-examples", type=int, default=10, help="Histories that the chaos test tries.")
     parser.addoption("--chaos-seed", type=int, default=4, help="The seed that the histories are drawn from.")
+
+
+def pytest_configure() -> None:
+    """Leave the threads of the stand-ins out of the coverage: they run nothing of it, and to trace them costs a lot."""
+    serve = socketserver.ThreadingMixIn.process_request_thread
+
+    def serve_untraced(*call: Any) -> None:  # noqa: ANN401  (as the original)
+        sys.settrace(None)
+        serve(*call)
+
+    socketserver.ThreadingMixIn.process_request_thread = serve_untraced  # type: ignore[assignment,method-assign]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs the deployed package, which only a CPython 3.10 can build."""
+    for item in items:
+        if "packaged" in getattr(item, "fixturenames", ()):
+            item.add_marker("packaged")

@@ -22,7 +22,7 @@ KEYS = {
 }
 
 
-@pytest.mark.parametrize("limiter", ["token-bucket", "sliding-second"])
+@pytest.mark.parametrize("limiter", ["token-bucket", pytest.param("sliding-second", marks=pytest.mark.exhaustive)])
 def test_burst_loses_nothing(limiter: str) -> None:
     """More uploads than the limit lets through at once: each gets its verdict, and the numbers add up."""
     options = ["burst", "--uploads", "24", "--qps", "10", "--latency-ms", "50", "--instances", "2", "--json"]
@@ -47,6 +47,7 @@ def test_burst_is_told_in_words() -> None:
     assert "simulated without a machine:" in done.output
 
 
+@pytest.mark.exhaustive
 def test_storm_ends_as_it_should() -> None:
     """Three deliveries each in random order, one in ten killed: one final outcome each, nothing lost or doubled."""
     options = ["storm", "--uploads", "20", "--kill", "0.1", "--seed", "5", "--instances", "2", "--json"]

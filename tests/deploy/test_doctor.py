@@ -1,5 +1,6 @@
 """`warden doctor`: what would go wrong once deployed is found before, with how to mend it."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -44,6 +45,12 @@ class Checkout:
     def examine(self, *arguments: str, env: dict[str, str] | None = None) -> Result:
         """Run the command."""
         return CliRunner().invoke(command, ["--template", str(self.template), *arguments], env=env)
+
+
+@pytest.fixture(autouse=True)
+def _python_for_the_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is one, whatever this machine has."""
+    monkeypatch.setattr(wheels, "find_python", lambda _version: Path(sys.executable))
 
 
 @pytest.fixture

@@ -119,6 +119,7 @@ def test_the_staged_tree_alone_handles_an_event(
     session.session.close()
 
 
+@pytest.mark.exhaustive
 def test_two_packages_are_identical(packaged: Packaged, tmp_path: Path) -> None:
     """Built again, in another folder at another time, the zip is the same byte for byte, and so is the tree."""
     again = build_again(tmp_path / "somewhere else" / "build")

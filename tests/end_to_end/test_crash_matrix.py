@@ -4,6 +4,7 @@ The calls are counted in an undisturbed run, so that a new step of the code join
 inside this process (nothing of it runs after the call at which it is killed); test_crash_processes.py kills processes.
 """
 
+import itertools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from tests.end_to_end.ledgered_cloud import Ledgered
 from tests.end_to_end.warden_cloud import Record, WardenCloud, picture
 
 State = tuple[object, ...]
+Again = Callable[[int], dict[str, Any]]
 # The smallest part that OSS takes.
 PART_BYTES = 100 * 1024
 BUCKETS = ("uploads", "versioned")
@@ -157,17 +159,32 @@ def new_invocation(number: int) -> dict[str, Any]:
     return {"delivery": 1, "request_id": f"1-number-{number}"}
 
 
-@pytest.fixture(params=BUCKETS)
-def bucket(request: pytest.FixtureRequest) -> str:
-    """Either kind of bucket."""
-    return str(request.param)
+def seldom(*combination: object) -> Any:  # noqa: ANN401  (a row of parameters)
+    """What is left for `scripts/test --all`."""
+    return pytest.param(*combination, marks=pytest.mark.exhaustive)
 
 
-@pytest.mark.parametrize("again", [same_invocation, new_invocation])
-@pytest.mark.parametrize("name", CASES)
-def test_a_kill_after_every_call(
-    ledgered: Ledgered, bucket: str, name: str, again: Callable[[int], dict[str, Any]]
-) -> None:
+# Every action and every kind of failure once, each kind of bucket and of retry several times.
+OFTEN: tuple[tuple[str, str, Again], ...] = (
+    ("pass, user tags", "uploads", same_invocation),
+    ("tag", "versioned", new_invocation),
+    ("quarantine, user tags and sidecar", "uploads", new_invocation),
+    ("quarantine", "versioned", same_invocation),
+    ("delete", "uploads", same_invocation),
+    ("delete", "versioned", new_invocation),
+    ("none", "uploads", new_invocation),
+    ("no verdict", "versioned", same_invocation),
+    ("link", "uploads", same_invocation),
+    ("release", "versioned", new_invocation),
+    ("out of scope", "uploads", same_invocation),
+)
+ALL = itertools.product(CASES, BUCKETS, (same_invocation, new_invocation))
+
+
+@pytest.mark.parametrize(
+    ("name", "bucket", "again"), [*OFTEN, *(seldom(*combination) for combination in ALL if combination not in OFTEN)]
+)
+def test_a_kill_after_every_call(ledgered: Ledgered, name: str, bucket: str, again: Again) -> None:
     """One kill, then redelivery: the same end, no bytes lost, and at most one more call paid."""
     case = CASES[name]
     matrix = Matrix(ledgered, case, bucket)
@@ -181,8 +198,15 @@ def test_a_kill_after_every_call(
         assert paid <= case.pays + 1, f"killed after call {kill} of {calls}"
 
 
-@pytest.mark.parametrize("name", ["pass", "quarantine", "delete"])
-def test_a_kill_in_the_takeover_too(ledgered: Ledgered, bucket: str, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "bucket"),
+    [
+        ("delete", "uploads"),
+        *(seldom(name, bucket) for name in ("pass", "quarantine") for bucket in BUCKETS),
+        seldom("delete", "versioned"),
+    ],
+)
+def test_a_kill_in_the_takeover_too(ledgered: Ledgered, name: str, bucket: str) -> None:
     """A kill after any call, and another after any call of the delivery that takes over: the same."""
     case = CASES[name]
     matrix = Matrix(ledgered, case, bucket)
@@ -197,6 +221,7 @@ def test_a_kill_in_the_takeover_too(ledgered: Ledgered, bucket: str, name: str) 
             second += 1
 
 
+@pytest.mark.parametrize("bucket", ["uploads", seldom("versioned")])
 def test_a_kill_in_a_copy_by_parts(ledgered: Ledgered, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A large object is copied part by part; a kill between two parts costs nothing but these."""
     defaults = OssQuarantine.__init__.__kwdefaults__ or {}

@@ -67,16 +67,13 @@ def test_two_runs_at_once_make_it_once(root: Path, made: list[Path]) -> None:
     assert (len(found), len(made)) == (1, 1)
 
 
-def test_half_made_environment_is_thrown_away(root: Path) -> None:
+def test_half_made_environment_is_thrown_away(made_anew: Path) -> None:
     """An environment whose making was interrupted is not used; the new one runs Python."""
-    left = root / ".venv" / f"core-{VERSION}" / "bin"
-    left.mkdir(parents=True)
-    (left / "python").write_text("#!/bin/false\n")
-    (left / "left-behind").touch()
-    assert run_python(prepare("core", PYTHON, root), "-c", "print(1)") == "1\n"
-    assert not (left / "left-behind").exists()
+    assert run_python(made_anew / "bin" / "python", "-c", "print(1)") == "1\n"
+    assert not (made_anew / "bin" / "left-behind").exists()
 
 
+@pytest.mark.usefixtures("copied")
 def test_failing_installation_says_what_and_why(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a package index the message names the lock file and repeats pip; nothing counts as made."""
     monkeypatch.setenv("PIP_NO_INDEX", "1")
@@ -88,6 +85,7 @@ def test_failing_installation_says_what_and_why(root: Path, monkeypatch: pytest.
     assert not (root / ".venv" / f"core-{VERSION}" / "stamp").exists()
 
 
+@pytest.mark.usefixtures("copied")
 def test_unpinned_hash_is_refused(root: Path) -> None:
     """A lock file whose packages carry no hash installs nothing."""
     (root / "requirements" / "core.txt").write_text("click\n")

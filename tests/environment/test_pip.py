@@ -62,7 +62,7 @@ def test_without_an_index_none_is_asked(monkeypatch: pytest.MonkeyPatch) -> None
     assert len(list(pip_environments(PYTHON))) == 1
 
 
-@pytest.mark.usefixtures("configure")
+@pytest.mark.usefixtures("configure", "copied")
 def test_a_configuration_for_the_user_breaks_nothing(tmp_path: Path) -> None:
     """`user = true`, a target and an index out of reach: the environment is made all the same."""
     (tmp_path / "requirements").mkdir()

@@ -9,14 +9,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import oss2
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
+from scripts.cli.__main__ import warden
+from scripts.cli.demo import command
 from scripts.cli.demo.pictures import gather
 from scripts.cli.demo.session import Judged, Session
 from scripts.environment.making import LAUNCHER, ROOT
@@ -26,6 +29,8 @@ pytest_plugins = ["tests.localcloud.eyes.eyes_fixtures"]
 
 SAMPLES = ROOT / "samples"
 END_S = 100
+Run = tuple[int, str, str]
+RunHere = Callable[..., Run]
 ENDS = {
     "qr_clean.png": ("flagged", "lures"),
     "qr_in_photo.jpg": ("flagged", "lures"),
@@ -63,7 +68,7 @@ def started(*arguments: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def run(*arguments: str, cwd: Path) -> tuple[int, str, str]:
+def run(*arguments: str, cwd: Path) -> Run:
     """The exit code and both outputs; no traceback in them, no escape sequence, and nothing left running."""
     with started(*arguments, cwd=cwd) as process:
         out, err = process.communicate(timeout=END_S)
@@ -71,6 +76,25 @@ def run(*arguments: str, cwd: Path) -> tuple[int, str, str]:
     assert "\x1b" not in out + err
     assert left_running(cwd) == []
     return process.returncode, out, err
+
+
+@pytest.fixture
+def run_here(eyes: ModelEyes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunHere]:
+    """The same in this process, with models that are loaded already: for what is not about processes."""
+    monkeypatch.setattr(command, "ModelEyes", lambda: eyes)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    handled = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def run_here(*arguments: str) -> Run:
+        done = CliRunner().invoke(warden, ["demo", *arguments])
+        assert "\x1b" not in done.output
+        assert done.exception is None or isinstance(done.exception, SystemExit)
+        return done.exit_code, done.stdout, done.stderr
+
+    yield run_here
+    for number, handler in handled.items():
+        signal.signal(number, handler)
 
 
 def left_running(cwd: Path) -> list[str]:
@@ -171,10 +195,10 @@ def test_odd_files_become_clear_lines(tmp_path: Path) -> None:
     assert "10 pictures: 8 passed, 2 quarantined" in out
 
 
-def test_json_is_one_object_an_upload_and_nothing_else(tmp_path: Path) -> None:
+def test_json_is_one_object_an_upload_and_nothing_else(run_here: RunHere) -> None:
     """Standard output is for programs; standard error says nothing."""
     paths = [str(SAMPLES / "synthetic_dunes.jpg"), str(SAMPLES / "sk_chelsea.jpg")]
-    returned, out, err = run("--json", *paths, cwd=tmp_path)
+    returned, out, err = run_here("--json", *paths)
     assert (returned, err) == (0, "")
     dunes, cat = (json.loads(line) for line in out.splitlines())
     (finding,) = dunes.pop("findings")
@@ -202,43 +226,43 @@ def test_json_is_one_object_an_upload_and_nothing_else(tmp_path: Path) -> None:
     )
 
 
-def test_another_policy_decides_otherwise(tmp_path: Path) -> None:
+def test_another_policy_decides_otherwise(tmp_path: Path, run_here: RunHere) -> None:
     """`--policy` takes a file, also one that quarantines to a bucket of its own."""
     (tmp_path / "mine.yml").write_text(
         "version: 1\nname: mine\nrules:\n  - {name: codes, match: {labels: ['QR code']}, action: quarantine}\n"
         "quarantine: {bucket: my-own-bucket, prefix: x/}\n"
     )
-    returned, out, _ = run("--policy", "mine.yml", str(SAMPLES / "qr_clean.png"), cwd=tmp_path)
+    returned, out, _ = run_here("--policy", "mine.yml", str(SAMPLES / "qr_clean.png"))
     assert returned == 0
     assert "rule     codes: quarantine\n  now at   my-own-bucket/x/uploads/" in out
     assert "uploads holds 0 objects, my-own-bucket holds 1 object" in out
 
 
-def test_shadow_policy_says_what_it_would_do(tmp_path: Path) -> None:
+def test_shadow_policy_says_what_it_would_do(tmp_path: Path, run_here: RunHere) -> None:
     """In shadow mode the decision is shown as not carried out."""
     policy = (ROOT / "policies" / "strict.yml").read_text("utf-8").replace("mode: enforce", "mode: shadow")
     (tmp_path / "shadow.yml").write_text(policy, "utf-8")
-    returned, out, _ = run("--policy", "shadow.yml", str(SAMPLES / "qr_clean.png"), cwd=tmp_path)
+    returned, out, _ = run_here("--policy", "shadow.yml", str(SAMPLES / "qr_clean.png"))
     assert returned == 0
     assert "rule     lures: quarantine, not carried out\n  now at   uploads/qr_clean.png\n" in out
 
 
-def test_shadow_rule_says_what_it_would_do(tmp_path: Path) -> None:
+def test_shadow_rule_says_what_it_would_do(run_here: RunHere) -> None:
     """A rule in shadow settles nothing, and is shown beside the one that did."""
     dunes, policy = str(SAMPLES / "synthetic_dunes.jpg"), str(ROOT / "policies" / "tag-only.yml")
-    code, out, _ = run(dunes, "--policy", policy, cwd=tmp_path)
+    code, out, _ = run_here(dunes, "--policy", policy)
     assert code == 0
     assert "  rule     adult: tag\n  shadow   would-hold-adult: would quarantine\n" in out
 
 
-def test_picture_that_cannot_be_uploaded_is_said(tmp_path: Path) -> None:
+def test_picture_that_cannot_be_uploaded_is_said(tmp_path: Path, run_here: RunHere) -> None:
     """What OSS refuses, here a key over 1,023 bytes, is a line of its own; the others go on, and the code is 1."""
     folder = tmp_path / "p"
     deep = folder.joinpath(*["x" * 250] * 4, "y" * 20)
     deep.mkdir(parents=True)
     write_picture(deep / "deep.png")
     write_picture(folder / "z.png")
-    returned, out, _ = run("p", cwd=tmp_path)
+    returned, out, _ = run_here("p")
     assert returned == 1
     assert "  error    OSS refused it: InvalidObjectName" in out
     assert "passed       p/z.png\n" in out
@@ -255,10 +279,12 @@ def test_picture_that_cannot_be_uploaded_is_said(tmp_path: Path) -> None:
         (["--port", "1"], 2, "No such option"),
     ],
 )
-def test_wrong_argument_is_a_clear_line(tmp_path: Path, arguments: list[str], code: int, message: str) -> None:
+def test_wrong_argument_is_a_clear_line(
+    tmp_path: Path, run_here: RunHere, arguments: list[str], code: int, message: str
+) -> None:
     """What is wrong with what was given ends with 1, what is wrong with the command line with 2."""
     (tmp_path / "bad.yml").write_text("unknown: 1\nversion: 1\nname: bad\nrules: []\n")
-    returned, out, err = run(*arguments, cwd=tmp_path)
+    returned, out, err = run_here(*arguments)
     assert (returned, out) == (code, "")
     assert message in err
 
