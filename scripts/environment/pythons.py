@@ -31,7 +31,7 @@ class NoPython(Exception):
 
 def find_python(version: str) -> Path | None:
     """An interpreter of that version ("3.10"): the one that runs this, one on the PATH, or one of pyenv's or uv's."""
-    return next((path for path in _candidates(version) if _version(path) == version), None)
+    return next((path for path in _candidates(version) if version_of(path) == version), None)
 
 
 def choose_python(name: str) -> Path:
@@ -52,14 +52,6 @@ def choose_python(name: str) -> Path:
     )
 
 
-def version_of(python: Path) -> str:
-    """Its version ("3.11"). Raises NoPython where that is no interpreter."""
-    version = _version(python)
-    if version is None:
-        raise NoPython(f"{python} is no Python that runs")
-    return version
-
-
 def _candidates(version: str) -> list[Path]:
     named = [shutil.which(name) for name in ("python" + version, "python3", "python")]
     installed = [path for root, inside in _installers() for path in sorted(root.glob(inside % version), reverse=True)]
@@ -73,9 +65,9 @@ def _installers() -> list[tuple[Path, str]]:
     return [(pyenv / "versions", "%s.*/bin/python"), (uv, "cpython-%s.*/bin/python3")]
 
 
-@functools.cache
-def _version(python: Path) -> str | None:
-    """Its version, or None where that is no interpreter, as pyenv's shims for versions not switched on."""
+@functools.lru_cache(maxsize=64)
+def version_of(python: Path) -> str | None:
+    """Its version ("3.11"); None where that is no interpreter, as pyenv's shims for versions not switched on."""
     command = [str(python), "-c", "import sys; print('{}.{}'.format(*sys.version_info))"]
     try:
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603 - found by us

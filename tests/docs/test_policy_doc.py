@@ -19,7 +19,7 @@ from handler.policy.rules import decide
 from handler.policy.shape import schema
 from scripts.cli.policy.group import group
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "policy.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"# ((?:policies|mistakes)/\S+)\n")
