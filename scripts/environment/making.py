@@ -30,18 +30,12 @@ ROOT = Path(__file__).resolve().parents[2]
 SIZES = {"eyes": "200 MB to fetch, 600 MB on disk: the models, and what runs them"}
 SHOWN_LINES = 15
 # `-m` would put the caller's directory on the path, where a folder named `handler` hides ours.
-# Libraries that are being loaded turn a Ctrl-C into errors of their own, so what led to an error is looked at too.
 LAUNCHER = """
 import runpy, sys
 sys.path[0] = sys.argv.pop(1)
 try:
     runpy.run_module(sys.argv.pop(1), None, '__main__', True)
-except (KeyboardInterrupt, Exception) as error:
-    cause = error
-    while cause is not None and not isinstance(cause, KeyboardInterrupt):
-        cause = cause.__context__
-    if cause is None:
-        raise
+except KeyboardInterrupt:
     sys.exit('stopped')
 """
 

@@ -106,27 +106,3 @@ def test_launcher_passes_arguments_on(tmp_path: Path) -> None:
     (tmp_path / "shown.py").write_text("import sys, os; print(os.path.basename(sys.argv[0]), sys.argv[1:])")
     shown = run_python(PYTHON, "-c", making.LAUNCHER, str(tmp_path), "shown", "a", "--b=c d")
     assert shown == "shown.py ['a', '--b=c d']\n"
-
-
-@pytest.mark.parametrize(
-    ("body", "told"),
-    [
-        ("raise KeyboardInterrupt", "stopped\n"),
-        # A library that is being loaded turns it into an error of its own.
-        ("try:\n    raise KeyboardInterrupt\nfinally:\n    raise ValueError('half-loaded') from None", "stopped\n"),
-        ("raise ValueError('a fault')", "ValueError: a fault\n"),
-        (
-            "import sys\ntry:\n    raise KeyboardInterrupt\nexcept KeyboardInterrupt:\n    sys.exit('my own words')",
-            "my own words\n",
-        ),
-    ],
-    ids=["Ctrl-C", "Ctrl-C in a library", "an error", "Ctrl-C that is heeded"],
-)
-def test_launcher_tells_a_ctrl_c_from_an_error(tmp_path: Path, body: str, told: str) -> None:
-    """One line for the one, whatever it was turned into; all of the other."""
-    (tmp_path / "ends.py").write_text(body)
-    command = [str(PYTHON), "-c", making.LAUNCHER, str(tmp_path), "ends"]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - started by the test
-    assert done.returncode == 1
-    assert done.stderr.endswith(told)
-    assert ("Traceback" in done.stderr) is ("a fault" in told)

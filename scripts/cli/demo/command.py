@@ -6,6 +6,7 @@ import sys
 import time
 import warnings
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
@@ -60,8 +61,7 @@ def command(*, paths: tuple[Path, ...], policy: Path, as_json: bool, keep: bool)
     try:
         pictures = gather(paths or (SAMPLES,))
         with screen.busy("loading the models"):
-            eyes = ModelEyes()
-            eyes.load()
+            eyes = load_models()
         with Session(policy, eyes) as session:
             judge(pictures, session, screen, judged)
             if keep:
@@ -72,6 +72,14 @@ def command(*, paths: tuple[Path, ...], policy: Path, as_json: bool, keep: bool)
         click.echo(f"stopped; {len(judged)} of {len(pictures)} judged, nothing is left running", err=True)
         sys.exit(1)
     sys.exit(any(each.status in UNFINISHED for each in judged))
+
+
+def load_models() -> ModelEyes:
+    """Load them in a thread, where no Ctrl-C arrives: libraries turn one into errors of their own, or lose it."""
+    eyes = ModelEyes()
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(eyes.load).result()
+    return eyes
 
 
 def judge(pictures: Sequence[Picture], session: Session, screen: Screen | JsonLines, judged: list[Judged]) -> None:
