@@ -27,7 +27,8 @@ Respond = Callable[[Mapping[str, str], bytes], Reply | None]
 class PostServer:
     """Answers every POST with `respond`, on 127.0.0.1. `port` 0 takes a free one.
 
-    `stop` closes the connections that are open, so that nobody talks on to a server that is gone.
+    `stop` closes the connections that are open, so that nobody talks on to a server that is gone, and waits for the
+    answer under way: a thread that still looks at a picture when Python ends would take the process down with it.
     """
 
     def __init__(self, respond: Respond, port: int) -> None:
@@ -46,28 +47,31 @@ class PostServer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop listening, and close what is open."""
+        """Stop listening, close what is open, and wait until no thread of ours is left."""
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()
-        self._server.server_close()
         self._server.hang_up()
+        self._server.server_close()
 
 
 class _Server(ThreadingHTTPServer):
-    daemon_threads = True
+    daemon_threads = False  # so that server_close waits for them
     # A burst opens hundreds of connections at once; socketserver's 5 would refuse most of them.
     request_queue_size = 1024
 
     def __init__(self, respond: Respond, port: int) -> None:
         self.respond = respond
         self._open: set[socket.socket] = set()
+        self._is_over = False
         self._lock = threading.Lock()
         super().__init__(("127.0.0.1", port), _Handler)
 
     def opened(self, connection: socket.socket) -> None:
         with self._lock:
             self._open.add(connection)
+            if self._is_over:
+                _shut(connection)
 
     def closed(self, connection: socket.socket) -> None:
         with self._lock:
@@ -75,10 +79,15 @@ class _Server(ThreadingHTTPServer):
 
     def hang_up(self) -> None:
         with self._lock:
+            self._is_over = True
             for connection in self._open:
-                # The other side may have gone first.
-                with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
+                _shut(connection)
+
+
+def _shut(connection: socket.socket) -> None:
+    # The other side may have gone first.
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Handler(BaseHTTPRequestHandler):

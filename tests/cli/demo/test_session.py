@@ -5,6 +5,7 @@ import json
 import os
 import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -290,12 +291,13 @@ def test_wrong_argument_is_a_clear_line(
 
 
 def test_interrupt_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
-    """Ctrl-C between two pictures ends with one line, and with the function's process."""
+    """Ctrl-C while a picture is looked at ends with one line, and with the function's process."""
     (tmp_path / "many").mkdir()
     for number in range(60):
-        write_picture(tmp_path / "many" / f"{number:02}.png")
+        shutil.copy(SAMPLES / "txt_contact.png", tmp_path / "many" / f"{number:02}.png")
     with started("many", cwd=tmp_path) as process:
         read_until(process, "many/01.png")
+        time.sleep(0.1)  # the next is under way
         returned, err = interrupt(process, tmp_path)
     assert returned == 1
     assert re.fullmatch(r"stopped; \d+ of 60 judged, nothing is left running\n", err)
