@@ -1,7 +1,7 @@
 """Event bytes -> Uploads. Pure.
 
-Two forms carry the same record: the native OSS trigger (`{"events": [record, …]}`) and EventBridge, which delivers
-each record as the `data` of a CloudEvents object (`source: acs.oss`).
+Three forms carry the same record: the native OSS trigger (`{"events": [record, …]}`), and EventBridge, which delivers
+each record as the `data` of a CloudEvents object (`source: acs.oss`), alone or in a list.
 Source of the form: the sample event of the Function Compute documentation; the key is raw there, never URL-encoded.
 """
 

@@ -13,6 +13,8 @@ Document = dict[str, Any]
 def document(outcome: Outcome, *, details: bool) -> Document:
     """The outcome in the project's JSON form: `v`, `upload`, `verdict`, `decision`, `outcome`; absent parts are null.
 
+    A field more in one of these nouns is a field more here, and so in the log line, the ledger and the answer.
+
     Without `details`, what the service says of the picture in words (descriptions, extra information) stays out.
     """
     whole: Document = msgspec.to_builtins(outcome)

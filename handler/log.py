@@ -1,4 +1,4 @@
-"""structlog set-up, and an Outcome as the one JSON document that the log line and the handler's answer share."""
+"""structlog set-up, and the one line of an upload: whatever the nouns in model.py hold, as json_form.py writes it."""
 
 import logging
 import sys

@@ -7,8 +7,10 @@ import pytest
 
 from handler import model
 from handler.errors import FailureKind, NoVerdict, WardenError
-from handler.model import Finding, Outcome, Status, Verdict, assert_never
+from handler.model import Action, Finding, Outcome, Status, Verdict, assert_never
+from handler.policy import doubts, rules, words
 from handler.ports import StoredObject
+from scripts.workbench import explanation
 
 NOUNS = [noun for noun in vars(model).values() if dataclasses.is_dataclass(noun)]
 
@@ -80,3 +82,18 @@ def test_stored_object_says_what_it_is() -> None:
     assert not stored().is_pinned
     assert not stored(version_id="null").is_pinned
     assert stored().location == "b/k"
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        set(rules.FINAL) | set(rules._FIRST_WINS),  # noqa: SLF001
+        set(doubts._STRICTNESS),  # noqa: SLF001
+        {Action(word) for word in words._ACTIONS},  # noqa: SLF001
+        set(explanation._STATUSES),  # noqa: SLF001
+    ],
+    ids=["how rules settle", "how strict it is", "its word and meaning", "how it is marked"],
+)
+def test_every_action_has_its_place_in_every_table(known: set[Action]) -> None:
+    """A new one is told from here where it is missing; the other places are told by mypy."""
+    assert known == set(Action)

@@ -9,10 +9,11 @@ from handler.policy.compiler import compile_conditions, is_sound, sound
 from handler.policy.globs import compile_key, some_text
 from handler.policy.labels import CATALOGUE, DEFAULT_SERVICE, LIBRARY_SUFFIX, compile_labels, is_known
 from handler.policy.reach import find_clash
+from handler.policy.rules import FINAL
 from handler.policy.shape import ConditionsShape, PolicyShape, RuleShape
 from handler.policy.tree import Path, Remark, Severity, suggest
 
-_FINAL = ("quarantine", "delete")
+_FINAL = frozenset(action.value for action in FINAL)
 _OUR_TAGS = ("status", "policy", "labels")
 _MOST_TAGS = 10  # on an OSS object
 _LONGEST_TAG_KEY = 128

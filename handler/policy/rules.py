@@ -43,7 +43,7 @@ class Rule:
     @property
     def is_final(self) -> bool:
         """Quarantine or delete: this rule ends the reading."""
-        return self.action is Action.QUARANTINE or self.action is Action.DELETE
+        return self.action in FINAL
 
     def upload_miss(self, upload: Upload) -> str | None:
         """Name the condition of `match` that keeps this rule from the upload, whatever is found in it."""

@@ -12,6 +12,7 @@ from handler.errors import (
     TagAstray,
 )
 from handler.model import Action, Decision, Mode, Outcome, Status, Verdict, assert_never
+from handler.policy.rules import FINAL
 from handler.ports import HeldCopy, Store, StoredObject
 from handler.upload.holding import held_copy, held_key
 from handler.upload.judging import Answer
@@ -37,20 +38,22 @@ def confirm(
     return replace(progress, verdict=verdict, decision=decision), found
 
 
-def act(progress: Progress, run: Run, found: StoredObject, answer: Answer) -> Progress:
+def act(progress: Progress, run: Run, found: StoredObject, answer: Answer, decision: Decision | None) -> Progress:
     """Do what was decided, to exactly the bytes that were judged; with an error where the invocation has to fail.
+
+    Where nothing could be decided yet, it ends as failed, so that it is delivered again.
 
     Raises ObjectGone or ObjectChanged where these are no longer there, and what the ports raise.
     """
     failure = answer.said if isinstance(answer.said, NoVerdict) else None
     hint = UNREADABLE_HINT if failure is not None and failure.kind is FailureKind.UNREADABLE else ""
-    if progress.decision is None:
+    if decision is None:
         error = f"{failure}; it waits for the next delivery{hint}"
         return progress.end(Status.FAILED, location=found.location, error=error)
-    ending = _carry_out(progress, run, found, progress.decision)
+    ending = _carry_out(progress, run, found, decision)
     if failure is not None and failure.kind not in FINAL_FAILURES:
         ending = replace(ending, error=f"{failure}{hint}")
-    was_removed = ending.action in {Action.QUARANTINE, Action.DELETE}
+    was_removed = ending.action in FINAL
     return replace(progress, ending=ending, may_have_uncovered=was_removed and found.is_pinned and not found.is_symlink)
 
 

@@ -12,7 +12,7 @@ from handler.errors import ClaimHeld
 from handler.events import JUDGED_EVENTS, spellings
 from handler.model import Earlier, Outcome, Status
 from handler.ports import Listing
-from handler.upload.entry import Entry
+from handler.upload.ledger import Entry
 from handler.upload.progress import Progress, Run
 from handler.upload.records import GIVEN_BACK, OUTCOME, VERDICT, Claim, claim_name, newest_claim
 

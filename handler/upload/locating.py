@@ -19,7 +19,9 @@ SAME_MOMENT = timedelta(seconds=2)
 
 
 def locate_next(progress: Progress, run: Run) -> tuple[Progress, StoredObject | None]:
-    """Find the bytes to deal with next; None where it has ended, or where only another look can tell.
+    """Find the bytes to deal with next: the upload's own, and after these an older twin that they may have covered.
+
+    None where it has ended, or where only another look can tell.
 
     Raises what the store raises.
     """

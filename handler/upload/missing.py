@@ -7,7 +7,7 @@ from handler.model import Action, Decision, Outcome, Status, Upload, Verdict
 from handler.ports import StoredObject
 from handler.upload.deciding import decide
 from handler.upload.holding import held_key
-from handler.upload.judging import rule_out
+from handler.upload.judging import Answer, rule_out
 from handler.upload.progress import Progress, Run
 
 
@@ -42,7 +42,7 @@ def _decide_again(progress: Progress, run: Run, verdict: Verdict | None) -> Deci
     object_type = "Symlink" if upload.event_name == SYMLINK_EVENT else "Normal"
     gone = StoredObject(upload.bucket, upload.key, upload.etag, "", upload.size_bytes, object_type=object_type)
     known = verdict or rule_out(upload, gone)
-    return None if known is None else decide(progress, run, known)
+    return None if known is None else decide(progress, run, Answer(known, is_exact=False))
 
 
 def _find_held(event: Upload, run: Run) -> StoredObject | None:

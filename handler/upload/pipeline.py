@@ -23,13 +23,14 @@ def moderate(upload: Upload, policy: Policy, services: Services, delivery: Deliv
         progress = claim(progress, run)
         while not progress.is_over:
             progress, found = locate_next(progress.next_round(), run)
-            if found is None:
+            if found is None:  # it has ended, or another look has to tell
                 continue
             try:
                 answer = judge(progress, run, found)
-                decision = decide(progress, run, answer.said)
+                decision = decide(progress, run, answer)
                 progress, found = confirm(progress, run, found, answer, decision)
-                progress = act(progress, run, found, answer)
+                # Not the end where a version was removed: an older twin may have come to light.
+                progress = act(progress, run, found, answer, decision)
             except (ObjectGone, ObjectChanged) as exc:
                 # The bytes changed under our hands: the next look tells what became of them.
                 progress = progress.look_again(exc)

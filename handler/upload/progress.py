@@ -8,9 +8,8 @@ from handler.meter import Meter
 from handler.model import Decision, Delivery, Mode, Outcome, Status, Upload, Verdict
 from handler.policy.rules import Policy, in_scope
 from handler.ports import Ledger, Moderator, Quarantine, Store, Tags
-from handler.upload.entry import Entry
 from handler.upload.holding import is_held
-from handler.upload.ledger import PatientLedger
+from handler.upload.ledger import Entry, PatientLedger
 
 # How often bytes that change under our hands are judged afresh before the delivery is given up.
 ROUNDS = 5

@@ -88,6 +88,7 @@ def test_invalid_examples_are_not_loaded_and_name_every_error(path: Path) -> Non
 def test_warned_examples_load(path: Path) -> None:
     """A warning does not keep a policy from being used."""
     assert load_policy(path, SETTINGS, WATCHED) == check(path).policy
+    assert list(stated_problems(path))
 
 
 def test_twelve_mistakes_are_told_at_once() -> None:

@@ -10,8 +10,7 @@ from handler.errors import BadRecord, ClaimHeld, StoreUnavailable
 from handler.model import Delivery, Earlier, Finding, Outcome, Status, Upload, Verdict
 from handler.ports import Listing, NoLedger, StoredObject
 from handler.upload.claiming import take_claim
-from handler.upload.entry import Entry
-from handler.upload.ledger import PatientLedger
+from handler.upload.ledger import Entry, PatientLedger
 
 UPLOAD = Upload(
     "uploads",
