@@ -72,7 +72,7 @@ class ObjectChanged(WardenError):
 
 
 class TagAstray(ObjectChanged):
-    """The object changed while it was tagged, so that the tag may have met other bytes."""
+    """The object changed, or went, while it was tagged, so that the tag may have met other bytes."""
 
 
 class CannotCopy(WardenError):

@@ -1,7 +1,7 @@
-"""Every check of the project, one after the other: what `scripts/test` runs in the development environment.
+"""The checks of the project, one after the other: what `scripts/test` runs in the development environment.
 
-scripts/test               what every change has to pass; each check runs even if an earlier one failed
-scripts/test --all         and what is exhaustive, and the handler's tests once more on the Python of production
+scripts/test               what to run at each change; each check runs even if an earlier one failed
+scripts/test --all         what has to pass before a change lands: that, what is exhaustive, and Python 3.10
 scripts/test -k policy     any other arguments are pytest's, which then runs alone
 """
 
@@ -30,11 +30,12 @@ def run_step(heading: str, command: list[str]) -> bool:
     return passed
 
 
-def quick_steps(*, has_production: bool) -> dict[str, list[str]]:
-    """What every change has to pass; the package is tested only where its Python is there to build it."""
+def common_steps(*, has_production: bool, is_quick: bool) -> dict[str, list[str]]:
+    """What is run either way; the package is tested only where its Python is there to build it."""
     python, tools, rooms = sys.executable, Path(sys.executable).parent, handler_rooms()
-    quick = ["-m", "not exhaustive" if has_production else "not exhaustive and not packaged"]
-    pytest = [python, *PYTEST, *quick, "--hypothesis-profile=quick"]
+    chosen = "not exhaustive" if has_production else "not exhaustive and not packaged"
+    examples = ["--hypothesis-profile=quick"] if is_quick else []
+    pytest = [python, *PYTEST, "-m", chosen, *examples]
     return {
         "ruff check": [python, "-m", "ruff", "check"],
         "ruff format": [python, "-m", "ruff", "format", "--check"],
@@ -76,16 +77,20 @@ def say(line: str) -> None:
 
 def main(arguments: list[str]) -> int:
     """The exit code: 1 if any check failed."""
+    if "--all" in arguments and len(arguments) > 1:
+        say("--all stands alone; what is meant for pytest goes without it: scripts/test -k policy")
+        return 2
     if arguments not in ([], ["--all"]):
         return subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, check=False).returncode  # noqa: S603
     production = find_python(PRODUCTION)
-    steps = quick_steps(has_production=production is not None)
+    steps = common_steps(has_production=production is not None, is_quick=not arguments)
     results = [run_step(heading, command) for heading, command in steps.items()]
     if arguments:
         results += run_exhaustive(production)
     if production is None:
         say(f"\nno Python {PRODUCTION} here: the package was NOT tested (install one: pyenv install {PRODUCTION})")
-    say(f"\nchecks: {sum(results)} passed, {len(results) - sum(results)} failed")
+    left_out = "" if production else ", 1 left out"
+    say(f"\nchecks: {sum(results)} passed, {len(results) - sum(results)} failed{left_out}")
     return 0 if all(results) else 1
 
 

@@ -12,11 +12,11 @@ from handler.errors import (
     TagAstray,
 )
 from handler.model import Action, Decision, Mode, Outcome, Status, Verdict, assert_never
-from handler.policy.rules import FINAL
 from handler.ports import HeldCopy, Store, StoredObject
 from handler.upload.holding import held_copy, held_key
 from handler.upload.judging import Answer
 from handler.upload.progress import Progress, Run
+from handler.upload.records import Release
 from handler.upload.tagging import TagPlan, plan_tags, wanted_tags
 
 # No fault of the object that another delivery would mend by itself, so that waiting for it helps nobody.
@@ -34,6 +34,8 @@ def confirm(
     copy_tells = run.is_enforced and decision is not None and decision.action is Action.QUARANTINE
     if not (answer.is_exact or copy_tells):
         found = look(found, run.services.store)
+    if isinstance(answer.said, Release):
+        return replace(progress, decision=decision), found
     verdict = answer.said if isinstance(answer.said, Verdict) else None
     return replace(progress, verdict=verdict, decision=decision), found
 
@@ -53,7 +55,7 @@ def act(progress: Progress, run: Run, found: StoredObject, answer: Answer, decis
     ending = _carry_out(progress, run, found, decision)
     if failure is not None and failure.kind not in FINAL_FAILURES:
         ending = replace(ending, error=f"{failure}{hint}")
-    was_removed = ending.action in FINAL
+    was_removed = ending.action in {Action.QUARANTINE, Action.DELETE}
     return replace(progress, ending=ending, may_have_uncovered=was_removed and found.is_pinned and not found.is_symlink)
 
 

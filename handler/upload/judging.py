@@ -32,7 +32,7 @@ class Answer:
 def judge(progress: Progress, run: Run, found: StoredObject) -> Answer:
     """Take what is known of these bytes: that they were released, or the verdict that was paid for before; else ask.
 
-    The look that found them is the look after an earlier verdict. Raises OperatorError.
+    The look that found them is the look after an earlier verdict. Raises OperatorError and StoreUnavailable.
     """
     entry, services = progress.entry, run.services
     release = entry.find_release(progress.upload, found)

@@ -29,11 +29,11 @@ from handler.upload.records import (
 # A restore writes by one of these: only such an upload is worth a look for a release.
 RESTORING_EVENTS = frozenset({"ObjectCreated:CopyObject", "ObjectCreated:CompleteMultipartUpload"})
 
-Answer = TypeVar("Answer")
+Value = TypeVar("Value")
 
 
 @dataclass(slots=True)
-class PatientLedger:
+class LenientLedger:
     """Asks the ledger for one upload; where it is down, this says so once, and all goes on as if there were none.
 
     `warn` logs: an event's name, then facts. `doing` names a call in that log, as what was skipped.
@@ -54,7 +54,7 @@ class PatientLedger:
         """Write a record, over what is there."""
         self._ask(doing, lambda: self.ledger.write(name, record), default=None)
 
-    def read(self, doing: str, name: str, convert: Callable[[Document], Answer]) -> Answer | None:
+    def read(self, doing: str, name: str, convert: Callable[[Document], Value]) -> Value | None:
         """Read a record; one that is corrupt, of another version or not ours is logged, and ignored."""
         try:
             record = self._ask(doing, lambda: self.ledger.read(name), default=None)
@@ -69,7 +69,7 @@ class PatientLedger:
         """List the records of a folder; none where the ledger is down."""
         return self._ask(doing, lambda: self.ledger.look(folder), default=Listing(0.0, {}))
 
-    def _ask(self, doing: str, call: Callable[[], Answer], default: Answer) -> Answer:
+    def _ask(self, doing: str, call: Callable[[], Value], default: Value) -> Value:
         """Make a call to the ledger; once it is down, none more for this upload."""
         if self.is_down:
             return default
@@ -94,7 +94,7 @@ class Entry:
 
     upload: Upload
     delivery: Delivery
-    ledger: PatientLedger
+    ledger: LenientLedger
     claim_number: int = 0
     has_verdict: bool = False
     token: str = field(default_factory=lambda: uuid4().hex)

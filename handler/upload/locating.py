@@ -23,7 +23,7 @@ def locate_next(progress: Progress, run: Run) -> tuple[Progress, StoredObject | 
 
     None where it has ended, or where only another look can tell.
 
-    Raises what the store raises.
+    Raises what the store, the ledger and the quarantine raise.
     """
     try:
         upload, found = locate(progress.upload, run.services.store, decode=not progress.has_ended)
@@ -54,7 +54,7 @@ def _turn_to_successor(progress: Progress, run: Run) -> Progress:
         return end_without_bytes(progress, run)
     event_name = SYMLINK_EVENT if now.is_symlink else "ObjectCreated:PutObject"
     upload = replace(progress.upload, etag=now.etag, event_name=event_name)
-    return replace(progress, upload=upload, superseded=progress.event.etag)
+    return replace(progress, upload=upload, superseded=progress.event_upload.etag)
 
 
 def locate(upload: Upload, store: Store, *, decode: bool = True) -> tuple[Upload, StoredObject]:

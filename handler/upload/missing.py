@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
+from handler.errors import OperatorError, StoreUnavailable
 from handler.events import SYMLINK_EVENT, spellings
 from handler.model import Action, Decision, Outcome, Status, Upload, Verdict
 from handler.ports import StoredObject
 from handler.upload.deciding import decide
 from handler.upload.holding import held_key
-from handler.upload.judging import Answer, rule_out
+from handler.upload.judging import rule_out
 from handler.upload.progress import Progress, Run
 
 
@@ -19,7 +20,11 @@ def end_without_bytes(progress: Progress, run: Run) -> Progress:
         progress = replace(progress, verdict=verdict)
         decision = _decide_again(progress, run, verdict)
     action = decision.action if decision is not None and run.is_enforced else None
-    held = _find_held(progress.event, run)
+    try:
+        held = _find_held(progress.event_upload, run)
+    except (OperatorError, StoreUnavailable) as exc:
+        # Here, and not where all such is caught: the verdict that was found again is told with it.
+        return progress.end(Status.FAILED, error=str(exc))
     if held is not None:
         # The copy tells that it was held; that it was held by this policy tells only the decision.
         by_this = action is Action.QUARANTINE
@@ -42,15 +47,15 @@ def _decide_again(progress: Progress, run: Run, verdict: Verdict | None) -> Deci
     object_type = "Symlink" if upload.event_name == SYMLINK_EVENT else "Normal"
     gone = StoredObject(upload.bucket, upload.key, upload.etag, "", upload.size_bytes, object_type=object_type)
     known = verdict or rule_out(upload, gone)
-    return None if known is None else decide(progress, run, Answer(known, is_exact=False))
+    return None if known is None else decide(progress, run, known)
 
 
-def _find_held(event: Upload, run: Run) -> StoredObject | None:
+def _find_held(upload: Upload, run: Run) -> StoredObject | None:
     rules = run.policy.quarantine
     if rules is None or not run.policy.can_quarantine:
         return None
-    for key in spellings(event.key):
-        held = run.services.quarantine.find(rules.bucket, held_key(replace(event, key=key), rules.prefix))
+    for key in spellings(upload.key):
+        held = run.services.quarantine.find(rules.bucket, held_key(replace(upload, key=key), rules.prefix))
         if held is not None:
             return held
     return None

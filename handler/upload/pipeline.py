@@ -22,12 +22,13 @@ def moderate(upload: Upload, policy: Policy, services: Services, delivery: Deliv
     try:
         progress = claim(progress, run)
         while not progress.is_over:
-            progress, found = locate_next(progress.next_round(), run)
-            if found is None:  # it has ended, or another look has to tell
-                continue
+            progress = progress.next_round()
             try:
+                progress, found = locate_next(progress, run)
+                if found is None:  # it has ended, or another look has to tell
+                    continue
                 answer = judge(progress, run, found)
-                decision = decide(progress, run, answer)
+                decision = decide(progress, run, answer.said)
                 progress, found = confirm(progress, run, found, answer, decision)
                 # Not the end where a version was removed: an older twin may have come to light.
                 progress = act(progress, run, found, answer, decision)

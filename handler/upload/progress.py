@@ -9,7 +9,7 @@ from handler.model import Decision, Delivery, Mode, Outcome, Status, Upload, Ver
 from handler.policy.rules import Policy, in_scope
 from handler.ports import Ledger, Moderator, Quarantine, Store, Tags
 from handler.upload.holding import is_held
-from handler.upload.ledger import Entry, PatientLedger
+from handler.upload.ledger import Entry, LenientLedger
 
 # How often bytes that change under our hands are judged afresh before the delivery is given up.
 ROUNDS = 5
@@ -89,11 +89,11 @@ class Progress:
     @classmethod
     def begin(cls, upload: Upload, run: Run) -> "Progress":
         """Before anything is known but the event."""
-        ledger = PatientLedger(run.services.ledger, upload, run.services.warn)
+        ledger = LenientLedger(run.services.ledger, upload, run.services.warn)
         return cls(Entry(upload, run.delivery, ledger), upload)
 
     @property
-    def event(self) -> Upload:
+    def event_upload(self) -> Upload:
         """The upload as its event names it."""
         return self.entry.upload
 

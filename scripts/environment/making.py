@@ -2,7 +2,7 @@
 
 An environment is `.venv/NAME-X.Y`: the packages of requirements/NAME.txt, every one checked against its hash, for
 Python X.Y. It is made again when the lock file or the interpreter changes. Standard library only, for this runs before
-there is anything else; and importable on Pythons too old for the project, so that it can look for a better one.
+there is anything else; and importable on Python 3.8, too old for the project, so that it can look for a better one.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.environment.pip import pip_environments
+from scripts.environment.pip import SHOWN_LINES, run_with_index
 from scripts.environment.progress import run_pip
 from scripts.environment.pythons import NoPython, choose_python, version_of
+from scripts.environment.words import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 # What is large enough for a word about it.
 SIZES = {"eyes": "200 MB to fetch, 600 MB on disk: the models, and what runs them"}
-SHOWN_LINES = 15
 # `-m` would put the caller's directory on the path, where a folder named `handler` hides ours.
 LAUNCHER = """
 import runpy, sys
@@ -74,11 +74,6 @@ def run(name: str, module: str, arguments: Sequence[str]) -> NoReturn:
     os.execv(python, [python, "-c", LAUNCHER, str(ROOT), module, *arguments])  # noqa: S606 - our own interpreter
 
 
-def say(line: str) -> None:
-    """Tell the person who waits; not on standard output, which belongs to the command."""
-    print(line, file=sys.stderr, flush=True)  # noqa: T201 - the words of a command
-
-
 def _digest(root: Path, name: str, python: Path) -> str:
     parts = [(root / "requirements" / f"{lock}.txt").read_bytes() for lock in ("build", name)]
     return hashlib.sha256(b"\0".join([*parts, str(python.resolve()).encode()])).hexdigest()
@@ -102,22 +97,15 @@ def _make(environment: Path, python: Path, locks: Sequence[Path]) -> None:
 def _install(lock: Path, environment: Path, inside: Path) -> None:
     command = [str(inside), "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--require-hashes"]
     command += ["--no-build-isolation", "--progress-bar=off", "--requirement", str(lock)]
-    for variables in pip_environments(inside):
-        returned, lines = run_pip(command, lock, environment, variables)
-        if not returned:
-            return
-    _check(f"install {lock.name} (is the package index reachable?)", command, returned, lines)
+    said = run_with_index(inside, "install", lambda variables: run_pip(command, lock, environment, variables))
+    if said is not None:
+        raise CannotPrepare("\n  ".join([f"cannot install {lock.name} (is the package index reachable?)", *said]))
 
 
 def _call(what: str, command: Sequence[str]) -> None:
     done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # noqa: S603
-    _check(what, command, done.returncode, done.stdout.splitlines())
-
-
-def _check(what: str, command: Sequence[str], returned: int, lines: Sequence[str]) -> None:
-    if returned:
-        # Of a missing network pip warns a dozen times before it says what it could not find.
-        shown = [line.rstrip() for line in lines if not line.startswith("WARNING: ")][-SHOWN_LINES:]
+    if done.returncode:
+        shown = done.stdout.splitlines()[-SHOWN_LINES:]
         raise CannotPrepare("\n  ".join([f"cannot {what}; {command[0]} said:", *shown]))
 
 

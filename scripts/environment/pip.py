@@ -4,7 +4,7 @@ What a person set up for installing things for themselves (`user = true`, a targ
 put our packages elsewhere, or others in their place. What they set up for the network is needed: mirrors, proxies and
 certificates. Every package is checked against its hash, wherever it came from.
 
-Standard library only, and importable on old Pythons, as making.py.
+Standard library only, and importable on Python 3.8, as making.py.
 """
 
 from __future__ import annotations
@@ -14,9 +14,13 @@ import os
 import subprocess
 from typing import TYPE_CHECKING
 
+from scripts.environment.words import say
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+
+    Run = Callable[[Mapping[str, str]], tuple[int, Sequence[str]]]
 
 # Options of pip that say where packages come from, and how to get there.
 SOURCES = frozenset({"index-url", "extra-index-url", "find-links"})
@@ -36,35 +40,71 @@ NETWORK = frozenset(
         "use-feature",
     }
 )
+NO = frozenset({"0", "false", "n", "no", "off"})
+SHOWN_LINES = 15
 
 
-def pip_environments(python: Path, command: str = "install") -> Iterator[dict[str, str]]:
-    """The environments to run that pip command in, the next where one failed: first the user's index, then PyPI.
+def run_with_index(python: Path, command: str, run: Run) -> list[str] | None:
+    """Run a pip command with the user's own index, and where that fails with PyPI; None, or what pip said of both.
 
-    The user's own does for those who can't reach PyPI; PyPI for those whose index lacks what we need.
+    The user's own is for those who can't reach PyPI; PyPI for those whose index lacks what we need.
     """
+    said: list[str] = []
+    for name, variables in pip_environments(python, command):
+        returned, lines = run(variables)
+        if not returned:
+            return None
+        # Of a missing network pip warns a dozen times before it says what it could not find.
+        shown = [line.rstrip() for line in lines if not line.startswith("WARNING: ")]
+        said += [f"with {name} pip said:", *(f"  {line}" for line in shown[-SHOWN_LINES:])]
+    return said
+
+
+def pip_environments(python: Path, command: str) -> list[tuple[str, dict[str, str]]]:
+    """The environments to run that pip command in, each with the name of the index that it asks."""
     options = _read_options(python, command)
-    yield _environment(options)
-    if SOURCES & options.keys() and "no-index" not in options:
-        yield _environment({name: value for name, value in options.items() if name not in SOURCES})
+    own = {name: value for name, value in options.items() if name in SOURCES}
+    network = {name: value for name, value in options.items() if name not in SOURCES}
+    if not own:
+        return [("PyPI", _environment(network))]
+    configured = ("the index of your pip configuration", _environment(options))
+    return [configured] if "no-index" in options else [configured, ("PyPI", _environment(network))]
 
 
 def _read_options(python: Path, command: str) -> dict[str, str]:
-    """What of pip's configuration and of its environment variables is heeded; the later wins, as with pip."""
-    asked = [str(python), "-m", "pip", "config", "list"]
-    lines = subprocess.run(asked, check=False, capture_output=True, text=True).stdout.splitlines()  # noqa: S603 - an interpreter of ours
-    found = {section: _section(lines, section) for section in ("global", command, ":env:")}
-    options = {name: value for section in found.values() for name, value in section.items()}
-    return {name: value for name, value in options.items() if name in SOURCES | NETWORK}
+    """What of pip's configuration and of its environment variables is heeded; variables win, as with pip."""
+    returned, lines = _ask(python, "list")
+    if returned:
+        say(f"pip's own configuration is passed over; pip said: {lines[-1] if lines else 'nothing'}")
+        return {}
+    options: dict[str, str] = {}
+    for section in ("global", command, ":env:"):
+        named = [line[len(section) + 1 :].partition("=") for line in lines if line.startswith(section + ".")]
+        for name in {name for name, _, _ in named} & (SOURCES | NETWORK):
+            values = [value for other, _, value in named if other == name]
+            text = str(ast.literal_eval(values[-1]))
+            if len(values) > 1:
+                # Of several files the list does not say which one counts.
+                text = "\n".join(_ask(python, "get", f"{section}.{name}")[1])
+            # A list is written with line breaks in it, and what is empty counts as not set.
+            if value := " ".join(text.split()):
+                options[name] = value
+    if options.get("no-index", "").lower() in NO:
+        del options["no-index"]
+    return options
 
 
-def _section(lines: list[str], section: str) -> dict[str, str]:
-    """`global.index-url='https://…'` is a line; a list is written with line breaks in it."""
-    named = [line[len(section) + 1 :].partition("=") for line in lines if line.startswith(section + ".")]
-    return {name: " ".join(str(ast.literal_eval(value)).split()) for name, _, value in named}
+def _ask(python: Path, *question: str) -> tuple[int, list[str]]:
+    """What pip's own `config` says; also where a configuration tells it to be quiet."""
+    command = [str(python), "-m", "pip", "config", *question]
+    variables = {**os.environ, "PIP_QUIET": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    done = subprocess.run(  # noqa: S603 - an interpreter of ours
+        command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=variables
+    )
+    return done.returncode, done.stdout.splitlines()
 
 
-def _environment(options: dict[str, str]) -> dict[str, str]:
+def _environment(options: Mapping[str, str]) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
     given = {f"PIP_{name.upper().replace('-', '_')}": value for name, value in options.items()}
     return {**kept, **given, "PIP_CONFIG_FILE": os.devnull}

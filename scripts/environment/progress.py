@@ -1,6 +1,6 @@
 """How far pip has come, shown in one line on a terminal; pip itself says nothing for half a minute.
 
-Standard library only, and importable on old Pythons, as making.py.
+Standard library only, and importable on Python 3.8, as making.py.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def run_pip(
     installed. Ctrl-C ends pip too.
     """
     lines: list[str] = []
-    process = subprocess.Popen(  # noqa: S603 - pip, as composed by environment.py
+    process = subprocess.Popen(  # noqa: S603 - pip, as composed by making.py
         command,
         env=variables,
         stdin=subprocess.DEVNULL,

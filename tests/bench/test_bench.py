@@ -11,7 +11,7 @@ from scripts.bench.cold import ColdResult, measure_cold
 from scripts.bench.overhead import OverheadResult, measure_overhead
 from scripts.cli import bench
 from scripts.deploy.package.wheels import CannotPackage
-from tests.deploy.packaged import Packaged, packaged
+from tests.deploy.package.packaged import Packaged, packaged
 
 __all__ = ["packaged"]
 

@@ -18,7 +18,7 @@ from scripts.localcloud.cloud import APPLICATION, REGION, SERVICE_ROLE, see_no_r
 from scripts.localcloud.green.fetch import OssFetch
 from scripts.localcloud.green.server import GreenServer
 from scripts.localcloud.oss.server import OssServer
-from tests.deploy.templates import add_trigger, edit_template
+from tests.deploy.template.templates import add_trigger, edit_template
 
 KEYS = {
     "ALIBABA_CLOUD_ACCESS_KEY_ID": APPLICATION.access_key_id,

@@ -34,7 +34,7 @@ from scripts.localcloud.green.fetch import OssFetch
 from scripts.localcloud.green.server import GreenServer
 from scripts.localcloud.oss.server import OssServer
 from scripts.localcloud.wire import Bystander, Fault, WireCall
-from tests.deploy.templates import edit_template
+from tests.deploy.template.templates import edit_template
 
 # A policy with every action, and one in which nothing leaves its place.
 EVERY_ACTION = """\

@@ -7,7 +7,7 @@ import pytest
 from handler.model import Status
 from scripts.deploy.template.reading import check_template
 from scripts.environment.making import ROOT
-from tests.deploy.templates import edit_template
+from tests.deploy.template.templates import edit_template
 
 TEXT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 

@@ -18,10 +18,10 @@ def test_running_interpreter_is_found_first() -> None:
     assert find_python(VERSION) == PYTHON
 
 
-def write_python(path: Path, version: str) -> Path:
+def write_python(path: Path, version: str, kind: str = "cpython", *, can_make: bool = True) -> Path:
     """A program that answers as an interpreter of that version would."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"#!/bin/sh\necho {version}\n")
+    path.write_text(f"#!/bin/sh\necho {kind} {version} {can_make}\n")
     path.chmod(0o755)
     return path
 
@@ -73,6 +73,41 @@ def test_interpreter_of_uv_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert find_python("3.99") == real
 
 
-def test_the_tools_run_on_every_python_from_311_on() -> None:
-    """As far as there are wheels."""
-    assert all({"3.11", "3.12", "3.13", "3.14"} <= set(versions) for versions in pythons.VERSIONS.values())
+def test_what_cannot_make_environments_stands_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One on the PATH without `ensurepip` is taken only where there is no complete one anywhere."""
+    bare = write_python(tmp_path / "bin" / "python3.99", "3.99", can_make=False)
+    monkeypatch.setenv("PATH", f"{bare.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    assert find_python("3.99") == bare
+    whole = write_python(tmp_path / "versions" / "3.99.1" / "bin" / "python", "3.99")
+    assert find_python("3.99") == whole
+
+
+def test_the_newest_is_taken_and_only_cpython(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """3.99.10 comes before 3.99.9; another implementation, or one without the lock of old, has other wheels."""
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    versions = tmp_path / "versions"
+    for name, kind in (("3.99.11", "pypy"), ("3.99.12t", "free-threaded"), ("3.99.9", "cpython")):
+        write_python(versions / name / "bin" / "python", "3.99", kind)
+    newest = write_python(versions / "3.99.10" / "bin" / "python", "3.99")
+    assert find_python("3.99") == newest
+
+
+def test_odd_programs_by_that_name_are_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes that are no text, or no answer at all: neither breaks the search."""
+    monkeypatch.setattr(pythons, "PROBE_LIMIT_S", 0.2)
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    odd = write_python(tmp_path / "bin" / "python3", "3.99")
+    odd.write_bytes(b"#!/bin/sh\nprintf '\\377\\376'\n")
+    hangs = write_python(tmp_path / "bin" / "python", "3.99")
+    hangs.write_text("#!/bin/sh\nexec sleep 60\n")
+    monkeypatch.setenv("PATH", f"{odd.parent}{os.pathsep}{os.environ['PATH']}")
+    assert find_python("3.99") is None
+
+
+def test_without_a_home_the_search_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for a user that the machine has no entry for."""
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.delenv("PYENV_ROOT", raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    assert find_python(VERSION) == PYTHON

@@ -10,7 +10,7 @@ from handler.errors import BadRecord, ClaimHeld, StoreUnavailable
 from handler.model import Delivery, Earlier, Finding, Outcome, Status, Upload, Verdict
 from handler.ports import Listing, NoLedger, StoredObject
 from handler.upload.claiming import take_claim
-from handler.upload.ledger import Entry, PatientLedger
+from handler.upload.ledger import Entry, LenientLedger
 
 UPLOAD = Upload(
     "uploads",
@@ -74,7 +74,7 @@ class Shelf:
     def entry(self, number: int = 1, request_id: str = "1-a") -> Entry:
         """A delivery of the upload."""
         delivery = Delivery(number, is_last=False, request_id=request_id, function="f", timeout_s=100)
-        return Entry(UPLOAD, delivery, PatientLedger(self, UPLOAD, self.warn))
+        return Entry(UPLOAD, delivery, LenientLedger(self, UPLOAD, self.warn))
 
     def take(self, entry: Entry, time_s: float = 60) -> Entry | Earlier:
         """Claim it, with that much time to wait."""
@@ -202,7 +202,7 @@ def test_without_a_ledger_every_claim_is_the_first() -> None:
     none = NoLedger()
     delivery = Delivery(1, is_last=False, request_id="1-a")
     copied = replace(UPLOAD, event_name="ObjectCreated:CopyObject")
-    unclaimed = Entry(copied, delivery, PatientLedger(none, copied, lambda *_, **__: None))
+    unclaimed = Entry(copied, delivery, LenientLedger(none, copied, lambda *_, **__: None))
     entry = take_claim(unclaimed, lambda: 0.0, lambda _: None, 1.0)
     assert isinstance(entry, Entry)
     assert entry.find_release(copied, FOUND) is None

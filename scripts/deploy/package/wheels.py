@@ -11,12 +11,13 @@ import hashlib
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from scripts.environment.making import ROOT, CannotPrepare, prepare, say
-from scripts.environment.pip import pip_environments
+from scripts.environment.making import ROOT, CannotPrepare, prepare
+from scripts.environment.pip import run_with_index
 from scripts.environment.pythons import find_python
+from scripts.environment.words import say
 
 PYTHON = "3.10"
 SOURCES_ONLY = ("alibabacloud-tea", "aliyun-python-sdk-core", "oss2")
@@ -28,7 +29,6 @@ PLATFORMS = (
     "manylinux2010_x86_64",
     "manylinux1_x86_64",
 )
-SHOWN_LINES = 10
 
 
 class CannotPackage(Exception):
@@ -41,7 +41,7 @@ def require_python() -> Path:
     if python is None:
         raise CannotPackage(
             f"packaging needs CPython {PYTHON}, the runtime of the function, to compile its bytecode; found none on "
-            f"the PATH or in pyenv. Install it (pyenv install {PYTHON}, or the packages python{PYTHON} and "
+            f"the PATH, in pyenv or uv. Install it (pyenv install {PYTHON}, or the packages python{PYTHON} and "
             f"python{PYTHON}-venv) and run this again"
         )
     code = "import sys; print(sys.implementation.name)"
@@ -110,11 +110,13 @@ def _locked(file: Path, blocks: Sequence[str]) -> list[str]:
 
 def _call(what: str, builder: Path, command: str, arguments: Sequence[str]) -> None:
     pip = [str(builder), "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input", command, *arguments]
-    for variables in pip_environments(builder, command):
+
+    def run(variables: Mapping[str, str]) -> tuple[int, list[str]]:
         done = subprocess.run(  # noqa: S603 - pip
             pip, check=False, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
-        if not done.returncode:
-            return
-    lines = "\n  ".join(done.stdout.strip().splitlines()[-SHOWN_LINES:])
-    raise CannotPackage(f"cannot {what} (is the package index reachable?); pip said:\n  {lines}")
+        return done.returncode, done.stdout.splitlines()
+
+    said = run_with_index(builder, command, run)
+    if said is not None:
+        raise CannotPackage("\n  ".join([f"cannot {what} (is the package index reachable?)", *said]))

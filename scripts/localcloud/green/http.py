@@ -3,12 +3,16 @@
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 _LARGEST_REQUEST_BYTES = 1024 * 1024
 _POLL_S = 0.02
+# More than the slowest look at a picture: what is large is drawn apart, with 7 s to do it in.
+LONGEST_WAIT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,8 @@ class PostServer:
     """Answers every POST with `respond`, on 127.0.0.1. `port` 0 takes a free one.
 
     `stop` closes the connections that are open, so that nobody talks on to a server that is gone, and waits for the
-    answer under way: a thread that still looks at a picture when Python ends would take the process down with it.
+    answers under way, LONGEST_WAIT_S at the most: a thread that is still inside a model when Python ends takes the
+    process down with it.
     """
 
     def __init__(self, respond: Respond, port: int) -> None:
@@ -47,25 +52,35 @@ class PostServer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop listening, close what is open, and wait until no thread of ours is left."""
+        """Stop listening, close what is open, and wait for what is under way."""
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()
-        self._server.hang_up()
         self._server.server_close()
+        self._server.hang_up()
+        deadline_s = time.monotonic() + LONGEST_WAIT_S
+        for thread in self._server.answering:
+            thread.join(max(0.0, deadline_s - time.monotonic()))
 
 
 class _Server(ThreadingHTTPServer):
-    daemon_threads = False  # so that server_close waits for them
+    daemon_threads = True
     # A burst opens hundreds of connections at once; socketserver's 5 would refuse most of them.
     request_queue_size = 1024
 
     def __init__(self, respond: Respond, port: int) -> None:
         self.respond = respond
+        self.answering: list[threading.Thread] = []
         self._open: set[socket.socket] = set()
         self._is_over = False
         self._lock = threading.Lock()
         super().__init__(("127.0.0.1", port), _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - socketserver's own types
+        """Serve a connection in a thread of its own that can be waited for."""
+        thread = threading.Thread(target=self.process_request_thread, args=(request, client_address), daemon=True)
+        self.answering = [*(one for one in self.answering if one.is_alive()), thread]
+        thread.start()
 
     def opened(self, connection: socket.socket) -> None:
         with self._lock:

@@ -79,7 +79,7 @@ class GreenServer:
         self._server.start()
 
     def stop(self) -> None:
-        """Stop for good, and close all connections; calls under way are dropped, not waited for."""
+        """Stop for good, and close all connections: calls are dropped, but a look at a picture is waited for."""
         self._stopping.set()
         self._server.stop()
 

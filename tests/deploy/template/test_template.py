@@ -5,7 +5,7 @@ import pytest
 from scripts.deploy.template.check import EVENTS
 from scripts.deploy.template.reading import check_template
 from scripts.environment.making import ROOT
-from tests.deploy.templates import add_trigger, edit_template
+from tests.deploy.template.templates import add_trigger, edit_template
 
 VPC = "vpcConfig: {vpcId: vpc-1, vSwitchIds: [vsw-1], securityGroupId: sg-1}"
 GREEN_VPC = "GREEN_ENDPOINT: https://green-cip-vpc.ap-southeast-1.aliyuncs.com"
