@@ -358,3 +358,23 @@ def test_without_a_ledger_nothing_of_it_is_called(cloud: WardenCloud) -> None:
     assert index._instance["warden"].settings.ledger_bucket is None  # noqa: SLF001
     cloud.moderate("a.png", picture("GOOD"))
     assert "PutObject" not in cloud.watcher.operations
+
+
+def test_a_takeover_that_can_not_look_for_the_copy_tells_the_verdict(ledgered: Ledgered) -> None:
+    """The bytes went with the killed delivery, and OSS fails: what was paid for is in the line all the same."""
+    cloud = ledgered.cloud
+    record = cloud.upload("a.png", picture("NUDE"))
+    ledgered.deliver(record)
+    calls = [(call.operation, call.bucket) for call in cloud.watcher.calls]
+    cloud.oss.reset()
+    for name in ("uploads", "quarantine", "ledger"):
+        cloud.oss.create_bucket(name)
+    record = cloud.upload("a.png", picture("NUDE"))
+    ledgered.deliver(record, kill_after=calls.index(("DeleteObject", "uploads")) + 1)
+    cloud.watcher.spoil = lambda call: Fault(status=500, code="Down") if call.bucket == "quarantine" else None
+    (document,) = ledgered.deliver(record, delivery=2) or []
+    assert (document["outcome"]["status"], document["decision"]) == ("failed", None)
+    assert document["verdict"]["findings"][0]["label"] == "pornographic_adultContent"
+    cloud.watcher.spoil = lambda _: None
+    (document,) = ledgered.deliver(record, delivery=3) or []
+    assert (document["outcome"]["status"], document["outcome"]["action"]) == ("quarantined", "quarantine")
