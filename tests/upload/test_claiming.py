@@ -1,7 +1,9 @@
 """An entry of the ledger, over a ledger in memory."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -71,10 +73,10 @@ class Shelf:
         self.now += seconds
         self.on_sleep()
 
-    def entry(self, number: int = 1, request_id: str = "1-a") -> Entry:
+    def entry(self, number: int = 1, request_id: str = "1-a", upload: Upload = UPLOAD) -> Entry:
         """A delivery of the upload."""
         delivery = Delivery(number, is_last=False, request_id=request_id, function="f", timeout_s=100)
-        return Entry(UPLOAD, delivery, LenientLedger(self, UPLOAD, self.warn))
+        return Entry(upload, delivery, LenientLedger(self, upload, self.warn))
 
     def take(self, entry: Entry, time_s: float = 60) -> Entry | Earlier:
         """Claim it, with that much time to wait."""
@@ -210,3 +212,25 @@ def test_without_a_ledger_every_claim_is_the_first() -> None:
     entry.close(DONE)
     assert none.look("x/") == Listing(0.0, {})
     none.check()
+
+
+def test_a_ledger_of_the_first_layout_is_read() -> None:
+    """What a deployed function has written since 0.1.0, by the names and in the form that it has on the disk."""
+    file = Path(__file__).with_name("ledger-v1.json")  # written by the code of commit f5f4aa8
+    shelf = Shelf(records=json.loads(file.read_text("utf-8")))
+    shelf.written_at = dict.fromkeys(shelf.records, shelf.now)
+    earlier = shelf.take(shelf.entry(2))
+    assert isinstance(earlier, Earlier)
+    assert (earlier.status, earlier.location) == (Status.PASSED, "uploads/a.png")
+    killed = replace(UPLOAD, key="photos/ä +%.png", request_id="R2")
+    taken = shelf.take(shelf.entry(2, upload=killed))
+    assert isinstance(taken, Entry)
+    assert (taken.claim_number, taken.find_verdict(None, "service")) == (2, replace(VERDICT, billed=0))
+    given_back = replace(UPLOAD, key="b.png", request_id="R3")
+    taken = shelf.take(shelf.entry(1, "1-another", upload=given_back))
+    assert isinstance(taken, Entry)
+    assert (taken.claim_number, shelf.warnings) == (2, [])
+    restored = replace(UPLOAD, key="c.png", event_name="ObjectCreated:CopyObject")
+    release = taken.find_release(restored, replace(FOUND, key="c.png"))
+    assert release is not None
+    assert (release.by, release.reason) == ("ann", "a statue")
