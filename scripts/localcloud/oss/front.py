@@ -1,79 +1,23 @@
 """The sockets of the OSS stand-in: HTTP/1.1 with keep-alive, one thread a connection, headers as they were sent."""
 
-import socket
-import socketserver
-import sys
-import threading
 from collections.abc import Callable
 from email.utils import formatdate
 from http.client import responses
 from http.server import BaseHTTPRequestHandler
-from typing import Any
 
+from scripts.localcloud.listening import Listener, close_abruptly
 from scripts.localcloud.oss.protocol import Answer
 
 # Takes method, target, headers, body and the peer's address; None closes the connection without an answer.
 Respond = Callable[[str, str, dict[str, str], bytes, str], Answer | None]
 
 
-class Front(socketserver.ThreadingTCPServer):
-    """A listening socket on 127.0.0.1 that hands every request to `respond`."""
-
-    allow_reuse_address = True
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
+class Front(Listener):
+    """Hands every request to `respond`."""
 
     def __init__(self, port: int, respond: Respond) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
+        super().__init__(port, _Handler)
         self.respond = respond
-        self._connections: set[socket.socket] = set()
-        self._connections_lock = threading.Lock()
-        self._serving: list[threading.Thread] = []
-        self._acceptor = threading.Thread(target=self.serve_forever, args=(0.05,), name="oss-front", daemon=True)
-
-    def start(self) -> None:
-        """Begin to accept connections."""
-        self._acceptor.start()
-
-    def stop(self) -> None:
-        """Stop accepting, close what is open, and wait until no thread of ours is left."""
-        if self._acceptor.is_alive():
-            self.shutdown()
-            self._acceptor.join()
-        with self._connections_lock:
-            for connection in self._connections:
-                close_abruptly(connection)
-        for thread in self._serving:
-            thread.join()
-        self.server_close()
-
-    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 -- socketserver's own types
-        """Serve a connection in a thread of its own that stop() can wait for."""
-        thread = threading.Thread(target=self.process_request_thread, args=(request, client_address), daemon=True)
-        with self._connections_lock:
-            self._connections.add(request)
-            self._serving = [*(one for one in self._serving if one.is_alive()), thread]
-            thread.start()
-
-    def shutdown_request(self, request: Any) -> None:  # noqa: ANN401 -- socketserver's own types
-        """Forget a connection that is over."""
-        with self._connections_lock:
-            self._connections.discard(request)
-        super().shutdown_request(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 -- socketserver's own types
-        """Let a client that went away go; anything else is a fault of ours and is shown as socketserver does."""
-        if not isinstance(sys.exc_info()[1], ConnectionError):
-            super().handle_error(request, client_address)
-
-
-def close_abruptly(connection: socket.socket) -> None:
-    """Close a connection in the middle of whatever it is doing."""
-    try:
-        connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        return  # the peer was faster
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -84,7 +84,7 @@ class OssServer:
         self._expired: frozenset[str] = frozenset()
         self._store = Store(region, account_id)
         self._front = Front(port, self._respond)
-        self.endpoint = f"http://127.0.0.1:{self._front.server_address[1]}"
+        self.endpoint = f"http://127.0.0.1:{self._front.port}"
 
     def start(self) -> None:
         """Begin to answer."""

@@ -1,0 +1,83 @@
+"""A listening socket on 127.0.0.1, one thread a connection, that can be stopped in the middle of whatever it does."""
+
+import socket
+import socketserver
+import sys
+import threading
+import time
+from typing import Any
+
+_POLL_S = 0.02
+# More than the slowest answer: a large picture is drawn apart, with 7 s to do it in.
+LONGEST_WAIT_S = 10.0
+
+
+class Listener(socketserver.ThreadingTCPServer):
+    """Takes connections for a handler from construction on, and serves them from `start` on. `port` 0 takes a free one.
+
+    `stop` closes the connections that are open, so that nobody talks on to a server that is gone, and waits for the
+    answers under way, LONGEST_WAIT_S at the most: a thread that is still inside a model when Python ends takes the
+    process down with it.
+    """
+
+    allow_reuse_address = True
+    daemon_threads = True
+    block_on_close = False
+    # A burst opens hundreds of connections at once; socketserver's 5 would refuse most of them.
+    request_queue_size = 1024
+
+    def __init__(self, port: int, handler: type[socketserver.BaseRequestHandler]) -> None:
+        super().__init__(("127.0.0.1", port), handler)
+        self._connections: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        self._serving: list[threading.Thread] = []
+        self._acceptor = threading.Thread(target=self.serve_forever, args=(_POLL_S,), name="acceptor", daemon=True)
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        return int(self.server_address[1])
+
+    def start(self) -> None:
+        """Begin to serve connections."""
+        self._acceptor.start()
+
+    def stop(self) -> None:
+        """Stop accepting, close what is open, and wait for what is under way."""
+        if self._acceptor.is_alive():
+            self.shutdown()
+            self._acceptor.join()
+        with self._lock:
+            for connection in self._connections:
+                close_abruptly(connection)
+        deadline_s = time.monotonic() + LONGEST_WAIT_S
+        for thread in self._serving:
+            thread.join(max(0.0, deadline_s - time.monotonic()))
+        self.server_close()
+
+    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 -- socketserver's own types
+        """Serve a connection in a thread of its own that stop() can wait for."""
+        thread = threading.Thread(target=self.process_request_thread, args=(request, client_address), daemon=True)
+        with self._lock:
+            self._connections.add(request)
+            self._serving = [*(one for one in self._serving if one.is_alive()), thread]
+            thread.start()
+
+    def shutdown_request(self, request: Any) -> None:  # noqa: ANN401 -- socketserver's own types
+        """Forget a connection that is over."""
+        with self._lock:
+            self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 -- socketserver's own types
+        """Let a client that went away go; anything else is a fault of ours and is shown as socketserver does."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
+def close_abruptly(connection: socket.socket) -> None:
+    """Close a connection in the middle of whatever it is doing."""
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return  # the peer was faster
