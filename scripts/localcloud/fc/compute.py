@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import final
@@ -50,66 +50,70 @@ class _Slot:
 
 
 @final
+@dataclass(eq=False)
 class FunctionCompute:
     """One function, deployed from a code directory. Use as a context manager, or `start` and `stop`.
 
-    `env` is the user's own environment (names beginning FC_ are removed, as there). `timeout_s` limits the initializer
+    `env` is the user's own environment (names beginning FC_ are removed, as there). `identity` is the function's role;
+    another one set here is seen by the next invocation, as when STS is renewed. `timeout_s` limits the initializer
     and each invocation. `instances` is the reserved concurrency: what comes on top waits, as invocations refused with
     429 do. `on_log` gets each line that the function prints, `on_dead_letter` each payload of the failure destination;
     both are called in threads of this class and must not raise.
     Raises ValueError for what Function Compute would refuse.
     """
 
-    def __init__(  # noqa: PLR0913 - a deployment has that many settings
-        self,
-        code_dir: Path,
-        *,
-        env: Mapping[str, str],
-        identity: Identity,
-        handler: str = "handler.index.handler",
-        initializer: str | None = "handler.index.initializer",
-        timeout_s: float = 60,
-        memory_mb: int = 512,
-        instances: int = 1,
-        max_retries: int = 3,
-        retry_delay_s: float = 0.2,
-        region: str = "ap-southeast-1",
-        account_id: str = "1234567890123456",
-        function_name: str = "bucket-warden",
-        python: str = sys.executable,
-        on_log: Callable[[str], None] = lambda _line: None,
-        on_dead_letter: Callable[[dict[str, object]], None] = lambda _letter: None,
-        misbehaviour: Misbehaviour | None = None,
-    ) -> None:
-        if not 0 <= max_retries <= MOST_RETRIES:
-            raise ValueError(f"max_retries is {max_retries!r}; 0 to {MOST_RETRIES} is allowed")
-        if instances < 1:
-            raise ValueError(f"instances is {instances!r}; at least 1 is needed")
-        self.identity = identity
-        """The function's role; another one set here is seen by the next invocation, as when STS is renewed."""
-        self.deliveries = self.failures = self.kills = self.cold_starts = 0
-        self.results: list[Answer] = []
-        self.dead_letters: list[dict[str, object]] = []
-        self._function = Function(
-            code_dir=code_dir.resolve(strict=True),
-            handler=handler,
-            initializer=initializer,
-            name=function_name,
-            timeout_s=timeout_s,
-            memory_mb=memory_mb,
-            region=region,
-            account_id=account_id,
-            python=python,
-            env=env,
-        )
-        self._max_retries, self._retry_delay_s = max_retries, retry_delay_s
-        self._on_log, self._on_dead_letter = on_log, on_dead_letter
-        self._misbehaviour = misbehaviour or Misbehaviour()
+    code_dir: Path
+    _: KW_ONLY
+    env: Mapping[str, str]
+    identity: Identity
+    handler: str = "handler.index.handler"
+    initializer: str | None = "handler.index.initializer"
+    timeout_s: float = 60
+    memory_mb: int = 512
+    instances: int = 1
+    max_retries: int = 3
+    retry_delay_s: float = 0.2
+    region: str = "ap-southeast-1"
+    account_id: str = "1234567890123456"
+    function_name: str = "bucket-warden"
+    python: str = sys.executable
+    on_log: Callable[[str], None] = lambda _line: None
+    on_dead_letter: Callable[[dict[str, object]], None] = lambda _letter: None
+    misbehaviour: Misbehaviour | None = None
+
+    deliveries: int = field(init=False, default=0)
+    failures: int = field(init=False, default=0)
+    kills: int = field(init=False, default=0)
+    cold_starts: int = field(init=False, default=0)
+    results: list[Answer] = field(init=False, default_factory=list)
+    dead_letters: list[dict[str, object]] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.max_retries <= MOST_RETRIES:
+            raise ValueError(f"max_retries is {self.max_retries!r}; 0 to {MOST_RETRIES} is allowed")
+        if self.instances < 1:
+            raise ValueError(f"instances is {self.instances!r}; at least 1 is needed")
+        self._function = self._describe()
+        self._misbehaviour = self.misbehaviour or Misbehaviour()
         self._queue = DeliveryQueue(self._misbehaviour.shuffle_seed)
-        self._slots = [_Slot() for _ in range(instances)]
+        self._slots = [_Slot() for _ in range(self.instances)]
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._stopping = False
+
+    def _describe(self) -> Function:
+        return Function(
+            code_dir=self.code_dir.resolve(strict=True),
+            handler=self.handler,
+            initializer=self.initializer,
+            name=self.function_name,
+            timeout_s=self.timeout_s,
+            memory_mb=self.memory_mb,
+            region=self.region,
+            account_id=self.account_id,
+            python=self.python,
+            env=self.env,
+        )
 
     def __enter__(self) -> "FunctionCompute":
         self.start()
@@ -234,7 +238,7 @@ class FunctionCompute:
             if self._stopping:
                 raise InstanceDied("stopped before it started")
             self.cold_starts += 1
-            slot.instance = Instance(self._function, self.identity, self._on_log)
+            slot.instance = Instance(self._function, self.identity, self.on_log)
             return slot.instance
 
     def _discard(self, slot: _Slot) -> None:
@@ -253,9 +257,9 @@ class FunctionCompute:
             delivery.answer.set_result(answer)
         elif answer.function_error and not stopping:
             retries = delivery.retry_count or 0
-            if retries < self._max_retries:
+            if retries < self.max_retries:
                 request_id = _new_request_id() if self._misbehaviour.new_id_on_retry else delivery.request_id
-                self._queue.put(Delivery(delivery.payload, request_id, retries + 1), delay_s=self._retry_delay_s)
+                self._queue.put(Delivery(delivery.payload, request_id, retries + 1), delay_s=self.retry_delay_s)
             else:
                 self._send_dead_letter(delivery, answer)
 
@@ -274,7 +278,7 @@ class FunctionCompute:
             "responsePayload": answer.payload.decode(errors="replace"),
         }
         self.dead_letters.append(letter)
-        self._on_dead_letter(letter)
+        self.on_dead_letter(letter)
 
 
 def _failure(message: str) -> Reply:
