@@ -139,8 +139,11 @@ def moderator(running: tuple[GreenServer, Service], service: Service, meter: Met
     return connect(running[0].endpoint, meter)
 
 
-def connect(endpoint: str, meter: Meter, **changes: Any) -> GreenModerator:  # noqa: ANN401  (any setting of it)
-    """An adapter on this endpoint."""
+ROLE_KEYS = Credentials(ROLE.access_key_id, ROLE.access_key_secret, str(ROLE.security_token))
+
+
+def connect(endpoint: str, meter: Meter, keys: Credentials = ROLE_KEYS, **changes: Any) -> GreenModerator:  # noqa: ANN401
+    """An adapter on this endpoint, the role's unless told otherwise."""
     usual: dict[str, Any] = {
         "region": "ap-southeast-1",
         "service": SERVICE,
@@ -148,7 +151,6 @@ def connect(endpoint: str, meter: Meter, **changes: Any) -> GreenModerator:  # n
         "referer": None,
         "meter": meter,
     }
-    keys = Credentials(ROLE.access_key_id, ROLE.access_key_secret, str(ROLE.security_token))
     return GreenModerator(keys, endpoint=endpoint, **(usual | changes))
 
 
@@ -223,15 +225,7 @@ def test_extra_information_and_referer_are_asked_for(
 def test_lasting_keys_need_no_token(running: tuple[GreenServer, Service], service: Service, meter: Meter) -> None:
     """A key pair without a token signs too."""
     running[0].add_identity(Identity("LTAIuser", "user-secret"))
-    moderator = GreenModerator(
-        Credentials("LTAIuser", "user-secret"),
-        endpoint=running[0].endpoint,
-        region="ap-southeast-1",
-        service=SERVICE,
-        info_types=(),
-        referer=None,
-        meter=meter,
-    )
+    moderator = connect(running[0].endpoint, meter, Credentials("LTAIuser", "user-secret"))
     assert judge(moderator).findings == service.answer.findings
 
 
@@ -331,15 +325,7 @@ def test_http_refusal_is_the_operators(moderator: GreenModerator, service: Servi
 def test_role_without_the_right_is_the_operators(running: tuple[GreenServer, Service], meter: Meter) -> None:
     """As the service itself refuses it."""
     running[0].add_identity(Identity("LTAInothing", "s", rights=frozenset()))
-    moderator = GreenModerator(
-        Credentials("LTAInothing", "s"),
-        endpoint=running[0].endpoint,
-        region="ap-southeast-1",
-        service=SERVICE,
-        info_types=(),
-        referer=None,
-        meter=meter,
-    )
+    moderator = connect(running[0].endpoint, meter, Credentials("LTAInothing", "s"))
     assert isinstance(refusal(moderator), OperatorError)
 
 

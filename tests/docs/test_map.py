@@ -37,7 +37,7 @@ def imported_rooms(path: Path) -> Iterator[str]:
         if isinstance(node, ast.Import):
             names = [name.name for name in node.names]
         elif isinstance(node, ast.ImportFrom):
-            base = [*package[: len(package) - node.level + 1]] if node.level else []
+            base = package[: len(package) - node.level + 1] if node.level else []
             names = [".".join([*base, *filter(None, [node.module]), name.name]) for name in node.names]
         else:
             continue

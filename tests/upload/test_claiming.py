@@ -10,23 +10,11 @@ import pytest
 
 from handler.errors import BadRecord, ClaimHeld, StoreUnavailable
 from handler.model import Delivery, Earlier, Finding, Outcome, Status, Upload, Verdict
-from handler.ports import Listing, NoLedger, StoredObject
+from handler.ports import Listing, NoLedger
 from handler.upload.claiming import take_claim
 from handler.upload.ledger import Entry, LenientLedger
+from tests.upload.sample import FOUND, UPLOAD
 
-UPLOAD = Upload(
-    "uploads",
-    "a.png",
-    "E1",
-    None,
-    5,
-    None,
-    "ap-southeast-1",
-    "ObjectCreated:PutObject",
-    "2026-11-22T10:00:00.000Z",
-    "R1",
-)
-FOUND = StoredObject("uploads", "a.png", "E1", "Sun, 22 Nov 2026 10:00:00 GMT", 5)
 VERDICT = Verdict("service", "none", (Finding("nonLabel"),))
 DONE = Outcome(UPLOAD, Status.PASSED, location="uploads/a.png")
 

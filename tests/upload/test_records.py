@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.errors import BadRecord
-from handler.model import Delivery, Finding, Upload, Verdict
+from handler.model import Delivery, Finding, Verdict
 from handler.ports import StoredObject
 from handler.upload.records import (
     GIVEN_BACK,
@@ -25,20 +25,8 @@ from handler.upload.records import (
     release_name,
     verdict_record,
 )
+from tests.upload.sample import FOUND, UPLOAD
 
-UPLOAD = Upload(
-    "uploads",
-    "a.png",
-    "E1",
-    None,
-    5,
-    None,
-    "ap-southeast-1",
-    "ObjectCreated:PutObject",
-    "2026-11-22T10:00:00.000Z",
-    "R1",
-)
-FOUND = StoredObject("uploads", "a.png", "E1", "Sun, 22 Nov 2026 10:00:00 GMT", 5)
 VERDICT = Verdict("service", "high", (Finding("violent_gun", 90.5, "high", "a gun"),), ext={"text": "words"})
 DELIVERY = Delivery(2, is_last=False, request_id="1-a", function="bucket-warden", timeout_s=120.0)
 

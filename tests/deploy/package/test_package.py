@@ -167,19 +167,19 @@ def test_nothing_imports_what_was_left_out(packaged: Packaged) -> None:
             assert not DROPPED_FOLDERS.intersection(name.split(".")), f"{source} imports {name}"
 
 
+def run_on_the_package(packaged: Packaged, code: str) -> list[str]:
+    """The words that this code prints; `sys.argv[1]` is where the package is."""
+    command = [str(packaged.python), "-I", "-B", "-c", code, str(packaged.code)]
+    return subprocess.check_output(command, text=True).split()  # noqa: S603 - the Python that was found, on the package
+
+
 def test_the_checksum_is_compiled(packaged: Packaged) -> None:
     """The module crcmod computes by its extension, and rightly: the check value of CRC-64/XZ."""
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); import crcmod, crcmod.crcmod; from oss2.utils import Crc64; "
         "crc = Crc64(0); crc(b'123456789'); print(crcmod.crcmod._usingExtension, hex(crc.crc))"
     )
-    done = subprocess.run(  # noqa: S603 - the Python that was found, on the package
-        [str(packaged.python), "-I", "-B", "-c", code, str(packaged.code)],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert done.stdout.split() == ["True", "0x995dc9bbdf1939fa"]
+    assert run_on_the_package(packaged, code) == ["True", "0x995dc9bbdf1939fa"]
 
 
 def test_every_stripped_library_loads(packaged: Packaged) -> None:
@@ -188,13 +188,7 @@ def test_every_stripped_library_loads(packaged: Packaged) -> None:
         "import ctypes, pathlib, sys\n"
         "for library in pathlib.Path(sys.argv[1]).rglob('*.so'): ctypes.CDLL(str(library)); print(library.name)"
     )
-    done = subprocess.run(  # noqa: S603 - the Python that was found, on the package
-        [str(packaged.python), "-I", "-B", "-c", code, str(packaged.code)],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert "_crcfunext.cpython-310-x86_64-linux-gnu.so" in done.stdout.split()
+    assert "_crcfunext.cpython-310-x86_64-linux-gnu.so" in run_on_the_package(packaged, code)
 
 
 def test_what_is_no_library_stays_as_it_is() -> None:
