@@ -7,10 +7,12 @@ WardenError
 ├── NoVerdict         the service gave no verdict: `kind` says which row of the policy's `failures` applies
 ├── OperatorError     the account, the role or our own request is at fault; never the object
 ├── StoreUnavailable  OSS did not answer, throttled, or failed on its side; worth another delivery
+│   └── OutOfTime     … or the time that this record has in this delivery is used up
 ├── ObjectGone        the object, or that version of it, is no longer there
 ├── ObjectChanged     the object is not the one that was judged
 │   └── TagAstray     … and a tag of ours may sit on what is there instead
 ├── CannotCopy        OSS refuses to copy this object, whoever asks
+├── PlaceTaken        where a copy should go, other bytes are
 ├── ClaimHeld         another delivery of the same upload is at work on it
 ├── BadRecord         a record of the ledger can't be read, or isn't ours
 └── InvocationFailed  raised by the handler at the end, so that Function Compute delivers again
@@ -28,6 +30,17 @@ class FailureKind(str, Enum):
     REJECTED = "rejected"
     UNAVAILABLE = "unavailable"
     SYMLINK = "symlink"
+    ARCHIVED = "archived"
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether the next delivery may well have a verdict, so that nothing is decided before the last."""
+        return self in {FailureKind.UNAVAILABLE, FailureKind.UNREADABLE}
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether it is a matter of the bytes themselves, so that no later delivery can mend it."""
+        return self in {FailureKind.UNSUPPORTED, FailureKind.TOO_LARGE, FailureKind.SYMLINK, FailureKind.ARCHIVED}
 
 
 class WardenError(Exception):
@@ -47,12 +60,26 @@ class BadEvent(WardenError):
 
 
 class NoVerdict(WardenError):
-    """The moderation service gave no verdict on this object. `is_paid`: its answer was billed all the same."""
+    """The moderation service gave no verdict on this object.
 
-    def __init__(self, kind: FailureKind, message: str, *, is_paid: bool = False) -> None:
+    `is_paid`: its answer was billed all the same; `may_be_paid`: perhaps it was, for nobody read it. `is_throttled`: it
+    looked at nothing, because the account asks too much.
+    """
+
+    def __init__(
+        self,
+        kind: FailureKind,
+        message: str,
+        *,
+        is_paid: bool = False,
+        may_be_paid: bool = False,
+        is_throttled: bool = False,
+    ) -> None:
         super().__init__(message)
         self.kind = kind
         self.is_paid = is_paid
+        self.may_be_paid = may_be_paid
+        self.is_throttled = is_throttled
 
 
 class OperatorError(WardenError):
@@ -61,6 +88,10 @@ class OperatorError(WardenError):
 
 class StoreUnavailable(WardenError):
     """OSS did not answer, or answered with a fault of its own; the same call may go through later."""
+
+
+class OutOfTime(StoreUnavailable):
+    """The record's share of this delivery's time is used up; what is left is for the next delivery."""
 
 
 class ObjectGone(WardenError):
@@ -72,11 +103,22 @@ class ObjectChanged(WardenError):
 
 
 class TagAstray(ObjectChanged):
-    """The object changed, or went, while it was tagged, so that the tag may have met other bytes."""
+    """The object changed, or went, while it was tagged, so that the tags may have met other bytes.
+
+    `tags` are all that were written, the user's among them.
+    """
+
+    def __init__(self, message: str, tags: dict[str, str]) -> None:
+        super().__init__(message)
+        self.tags = tags
 
 
 class CannotCopy(WardenError):
     """OSS refuses to copy this very object (archived, or appendable in a versioned bucket)."""
+
+
+class PlaceTaken(WardenError):
+    """The copy's place holds other bytes; they may be all that is left of a picture, so they are not overwritten."""
 
 
 class ClaimHeld(WardenError):

@@ -37,7 +37,7 @@ def compile_policy(
             compile_rule(rule, places["rules", index].line, shape.lists) for index, rule in enumerate(shape.rules)
         ),
         otherwise={risk: Action(getattr(shape.otherwise, risk.value)) for risk in Risk},
-        failures={kind: Action(getattr(shape.failures, kind.value)) for kind in FailureKind},
+        failures={kind: _failure_action(shape, kind) for kind in FailureKind},
         quarantine=None if isinstance(bucket, UnsetType) else QuarantineRules(bucket, shape.quarantine.prefix),
         tags=TagRules(shape.tags.prefix, shape.tags.when_full, shape.tags.labels),
         lines={
@@ -46,6 +46,14 @@ def compile_policy(
             if path[0] in {"otherwise", "failures"} and path[1:]
         },
     )
+
+
+def _failure_action(shape: PolicyShape, kind: FailureKind) -> Action:
+    action = getattr(shape.failures, kind.value)
+    if not isinstance(action, UnsetType):
+        return Action(action)
+    # What is left out may not ask for a bucket that a policy which only tags does not have.
+    return Action.TAG if isinstance(shape.quarantine.bucket, UnsetType) else Action.QUARANTINE
 
 
 def compile_rule(rule: RuleShape, line: int, lists: Mapping[str, Sequence[str]]) -> Rule:

@@ -25,6 +25,7 @@ _FAILURE_REASONS = {
     FailureKind.REJECTED: "the service refuses this very request",
     FailureKind.UNAVAILABLE: "the service gave no verdict until the last delivery",
     FailureKind.SYMLINK: "it is a link, not an image",
+    FailureKind.ARCHIVED: "it is of an archive class, and nobody can read it",
 }
 
 

@@ -186,6 +186,16 @@ class FailuresShape(Struct, forbid_unknown_fields=True):
     )
     unavailable: Annotated[FailureWord, Meta(description="No answer, even at the last attempt.")] = "tag"
     symlink: SymlinkWord = "delete"
+    archived: (
+        Annotated[
+            FailureWord,
+            Meta(
+                description="Of an archive class: nobody can read it before it is restored from there. Where nothing "
+                "is said here: quarantine, or tag where the policy has no quarantine."
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class QuarantineShape(Struct, forbid_unknown_fields=True):

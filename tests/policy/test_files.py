@@ -286,6 +286,7 @@ def test_defaults_are_those_of_the_language() -> None:
         "rejected": "quarantine",
         "unavailable": "tag",
         "symlink": "delete",
+        "archived": "quarantine",
     }
     assert policy.quarantine is not None
     assert policy.quarantine.prefix == "held/"

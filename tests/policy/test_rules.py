@@ -447,7 +447,7 @@ def test_a_failure_that_the_file_does_not_state_has_line_0() -> None:
 
 MILD = """
 otherwise: {high: tag, medium: tag}
-failures: {unsupported: tag, too_large: tag, unreadable: tag, rejected: tag, symlink: tag}
+failures: {unsupported: tag, too_large: tag, unreadable: tag, rejected: tag, symlink: tag, archived: tag}
 tags: {when_full: evict}"""
 
 
@@ -468,6 +468,15 @@ def test_a_policy_knows_what_it_can_do(rule: str, more: str, can: bool) -> None:
     """Whether anything in it can quarantine: a deletion can too, where the service gives no confidence."""
     loaded = policy(rules(rule) if rule else "[]", more)
     assert loaded.can_quarantine is can
+
+
+def test_what_is_left_out_for_archived_asks_for_no_bucket() -> None:
+    """Quarantine, but in a policy without one, which only tags: there it is marked."""
+    assert policy().failures[FailureKind.ARCHIVED] is Action.QUARANTINE
+    left_out = MILD.replace(", archived: tag", "")
+    checked = check_policy(f"version: 1\nname: mild\nrules: []\n{left_out}".encode(), "p.yml")
+    assert checked.policy is not None
+    assert checked.policy.failures[FailureKind.ARCHIVED] is Action.TAG
 
 
 def test_a_finding_that_explains_the_overall_risk_can_free() -> None:

@@ -47,7 +47,9 @@ class CaseShape(Struct, forbid_unknown_fields=True):
     upload: UploadShape = msgspec.field(default_factory=UploadShape)
     verdict: dict[Text, str] | UnsetType = UNSET
     risk: Literal["high", "low", "medium", "none"] | UnsetType = UNSET
-    failure: Literal["rejected", "symlink", "too_large", "unavailable", "unreadable", "unsupported"] | UnsetType = UNSET
+    failure: (
+        Literal["archived", "rejected", "symlink", "too_large", "unavailable", "unreadable", "unsupported"] | UnsetType
+    ) = UNSET
 
 
 class FileShape(Struct, forbid_unknown_fields=True):
