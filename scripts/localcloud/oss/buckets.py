@@ -1,20 +1,31 @@
 """The operations on a bucket: its listings, versioning and description."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 from moto.s3.models import FakeBucket, FakeDeleteMarker, FakeKey
 
+from scripts.localcloud.oss.archive import restoration_of
 from scripts.localcloud.oss.call import Call, no_content
 from scripts.localcloud.oss.protocol import Answer, OssError, text, xml, xml_answer
-from scripts.localcloud.oss.store import Version, etag_of, modified_at
+from scripts.localcloud.oss.store import NULL_VERSION, Version, etag_of, modified_at
 
 MAX_KEYS = 1000
 _VERSIONING = frozenset({"Enabled", "Suspended"})
 
 Encode = Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One entry of a listing of versions: a version, a delete marker, or a folder (which has no version)."""
+
+    key: str
+    version: Version | None
+    is_latest: bool
 
 
 def list_buckets(call: Call) -> Answer:
@@ -81,7 +92,7 @@ def list_objects(call: Call) -> Answer:
     is_v2 = call.operation == "ListObjectsV2"
     asked = call.request.parameters
     marker = (asked.get("continuation-token") or asked.get("start-after", "")) if is_v2 else asked.get("marker", "")
-    encode, page_size = _encoding(call), _page_size(call)
+    encode, page_size = read_encoding(call), _page_size(call)
     with call.store.lock:
         current = ((key, versions[-1:]) for key, versions in call.store.iterate(call.request.bucket))
         entries = _fold(((key, kept) for key, kept in current if isinstance(kept[0], FakeKey)), call, marker)
@@ -100,42 +111,70 @@ def list_objects(call: Call) -> Answer:
 
 
 def list_object_versions(call: Call) -> Answer:
-    """ListObjectVersions: keys in byte order, of each the newest version first. Pages never part a key's versions."""
-    asked, encode, page_size = call.request.parameters, _encoding(call), _page_size(call)
-    marker = asked.get("key-marker", "")
-    shown: list[str] = []
-    last, count, truncated = "", 0, False
+    """ListObjectVersions: keys in byte order, of each the newest version first. A page may part a key's versions.
+
+    `max-keys` counts versions, delete markers and folders alike. Raises OssError 400 InvalidArgument for a
+    version-id-marker without a key-marker.
+    """
+    asked, encode, page_size = call.request.parameters, read_encoding(call), _page_size(call)
+    marker, version_marker = asked.get("key-marker", ""), asked.get("version-id-marker", "")
+    if version_marker and not marker:
+        raise OssError(400, "InvalidArgument", "A version-id-marker cannot be specified without a key-marker.")
     with call.store.lock:
-        for key, versions in _fold(call.store.iterate(call.request.bucket), call, marker):
-            if count >= page_size:
-                truncated = True
-                break
-            shown += _version_fields(call, key, versions, encode)
-            last, count = key, count + max(1, len(versions))
+        rows = list(islice(_version_rows(call, marker, version_marker), page_size + 1))
+        truncated, page = len(rows) > page_size, rows[:page_size]
+        shown = [_describe_version(call, row, encode) for row in page]
     fields = [
         *_asked_fields(call, encode),
         text("IsTruncated", str(truncated).lower()),
         text("KeyMarker", encode(marker)),
-        text("VersionIdMarker", asked.get("version-id-marker", "")),
+        text("VersionIdMarker", encode(version_marker)),
     ]
     if truncated:
-        fields += [text("NextKeyMarker", encode(last)), text("NextVersionIdMarker", "")]
+        last = page[-1]
+        version_id = last.version.version_id if last.version else ""
+        fields += [text("NextKeyMarker", encode(last.key)), text("NextVersionIdMarker", encode(version_id))]
     return xml_answer(xml("ListVersionsResult", *fields, *shown))
 
 
-def _version_fields(call: Call, key: str, versions: list[Version], encode: Encode) -> list[str]:
-    if not versions:
-        return [xml("CommonPrefixes", text("Prefix", encode(key)))]
-    shown = []
-    for version in reversed(versions):
-        tag = "DeleteMarker" if isinstance(version, FakeDeleteMarker) else "Version"
-        latest = text("IsLatest", str(version is versions[-1]).lower())
-        shown.append(_describe(call, tag, key, version, encode, text("VersionId", version.version_id), latest))
-    return shown
+def _version_rows(call: Call, marker: str, version_marker: str) -> Iterator[_Row]:
+    """Go through what a listing of versions shows after both markers; nothing is described yet."""
+    for key, versions in _fold(call.store.iterate(call.request.bucket), call, marker, inclusive=bool(version_marker)):
+        if not versions:
+            yield _Row(key, None, is_latest=False)
+        seen = _count_seen(versions, version_marker) if key == marker else 0
+        for number in range(seen, len(versions)):
+            yield _Row(key, versions[-1 - number], is_latest=number == 0)
 
 
-def _fold(entries: Iterable[tuple[str, list[Version]]], call: Call, marker: str) -> Iterable[tuple[str, list[Version]]]:
-    """Keep what has the prefix and comes after the marker; fold at the delimiter. A folder has no versions."""
+def _count_seen(versions: list[Version], version_marker: str) -> int:
+    """Count the versions (newest first) up to and with the marker's.
+
+    What a marker means whose version is gone by now is not documented. Here the page begins with the first one that
+    is older: our ids grow with time. A null version has no such place, so without it the key begins again.
+    """
+    place = next((n for n, version in enumerate(reversed(versions), 1) if version.version_id == version_marker), None)
+    if place is not None:
+        return place
+    newer = (version.version_id != NULL_VERSION and version.version_id > version_marker for version in versions)
+    return 0 if version_marker == NULL_VERSION else sum(newer)
+
+
+def _describe_version(call: Call, row: _Row, encode: Encode) -> str:
+    if row.version is None:
+        return xml("CommonPrefixes", text("Prefix", encode(row.key)))
+    tag = "DeleteMarker" if isinstance(row.version, FakeDeleteMarker) else "Version"
+    more = text("VersionId", row.version.version_id), text("IsLatest", str(row.is_latest).lower())
+    return _describe(call, tag, row.key, row.version, encode, *more)
+
+
+def _fold(
+    entries: Iterable[tuple[str, list[Version]]], call: Call, marker: str, *, inclusive: bool = False
+) -> Iterator[tuple[str, list[Version]]]:
+    """Keep what has the prefix and comes after the marker; fold at the delimiter. A folder has no versions.
+
+    An inclusive marker lets its own key through, but never a folder of that name: that was shown whole.
+    """
     prefix, delimiter = call.request.parameters.get("prefix", ""), call.request.parameters.get("delimiter", "")
     last_folder = ""
     for key, versions in entries:
@@ -143,7 +182,8 @@ def _fold(entries: Iterable[tuple[str, list[Version]]], call: Call, marker: str)
             continue
         head, found, _ = key[len(prefix) :].partition(delimiter) if delimiter else (key, "", "")
         name = prefix + head + found if found else key
-        if name.encode() <= marker.encode() or (found and name == last_folder):
+        passed = name.encode() < marker.encode() or (name == marker and not (inclusive and not found))
+        if passed or (found and name == last_folder):
             continue
         last_folder = name if found else last_folder
         yield name, [] if found else versions
@@ -159,6 +199,8 @@ def _describe(call: Call, tag: str, key: str, version: Version, encode: Encode, 
             text("Size", version.size),
             text("StorageClass", version.metadata["x-oss-storage-class"]),
         ]
+        restoration = restoration_of(version)
+        fields += [text("RestoreInfo", restoration)] if restoration else []
     return xml(tag, *fields, _owner(call))
 
 
@@ -173,17 +215,23 @@ def _asked_fields(call: Call, encode: Encode) -> list[str]:
     return [*fields, text("EncodingType", "url")] if asked.get("encoding-type") == "url" else fields
 
 
-def _encoding(call: Call) -> Encode:
+def read_encoding(call: Call) -> Encode:
+    """Read how the names of a listing are to be written."""
     if call.request.parameters.get("encoding-type") == "url":
         return lambda name: quote(name, safe="")
     return str
 
 
-def _page_size(call: Call) -> int:
-    value = call.request.parameters.get("max-keys", "100")
-    if not value.isdecimal() or not 0 < int(value) <= MAX_KEYS:
-        raise OssError(400, "InvalidArgument", f"max-keys must be a number from 1 to {MAX_KEYS}, not {value!r}.")
+def read_page_size(call: Call, name: str, most: int, usual: int | None = None) -> int:
+    """Read how much a page may hold. Raises OssError 400 InvalidArgument for none, or for more than the most."""
+    value = call.request.parameters.get(name, str(usual or most))
+    if not value.isdecimal() or not 0 < int(value) <= most:
+        raise OssError(400, "InvalidArgument", f"{name} must be a number from 1 to {most}, not {value!r}.")
     return int(value)
+
+
+def _page_size(call: Call) -> int:
+    return read_page_size(call, "max-keys", MAX_KEYS, usual=100)
 
 
 def _bucket_fields(call: Call, bucket: FakeBucket) -> list[str]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from moto.s3.models import FakeKey
 
 from scripts.localcloud.oss.conditions import forbid_overwrite
+from scripts.localcloud.oss.encryption import asked_encryption
 from scripts.localcloud.oss.events import Arrival
 from scripts.localcloud.oss.protocol import Answer, OssError, Request
-from scripts.localcloud.oss.store import Store, etag_of
+from scripts.localcloud.oss.store import CRC64_HEADER, Store, etag_of
 from scripts.localcloud.oss.tags import read_tagging_header
 from scripts.localcloud.wire import Identity
 
@@ -17,6 +18,8 @@ MAX_METADATA_BYTES = 8 * 1024
 ARCHIVED = frozenset({"Archive", "ColdArchive", "DeepColdArchive"})
 _STORAGE_CLASSES = ARCHIVED | {"Standard", "IA"}
 _ACLS = frozenset({"default", "private", "public-read", "public-read-write"})
+# A link has no bytes; what parts are encrypted by is said where they begin.
+_ENCRYPTED_BEFORE = frozenset({"PutSymlink", "CompleteMultipartUpload"})
 _KEPT_HEADERS = (
     "content-type",
     "cache-control",
@@ -90,10 +93,12 @@ def write_object(
     bucket, key, store = call.request.bucket, call.request.key, call.store
     forbid_overwrite(store, bucket, key, call.request.headers)
     tags = requested_tags(call.request) if tags is None else tags
-    replaced = sum(v.size for v in store.versions(bucket, key) if isinstance(v, FakeKey) and v.version_id == "null")
+    if call.operation not in _ENCRYPTED_BEFORE:
+        headers = headers | asked_encryption(store.bucket(bucket), call.identity, call.request.headers)
+    overwritten = store.overwritten_bytes(bucket, key)
     version = store.put(bucket, key, body, headers, etag)
     store.set_tags(version, tags)
-    delta = version.size - (replaced if version.version_id == "null" else 0)
+    delta = version.size - overwritten
     call.arrivals.append(Arrival(call.operation, bucket, key, etag_of(version), version.size, delta))
     return version
 
@@ -107,7 +112,7 @@ def written_headers(call: Call, version: FakeKey) -> dict[str, str]:
     """Give the headers with which every finished upload is answered."""
     return {
         "ETag": f'"{etag_of(version)}"',
-        "x-oss-hash-crc64ecma": version.metadata["x-oss-hash-crc64ecma"],
+        **{name: version.metadata[name] for name in (CRC64_HEADER,) if name in version.metadata},
         **version_header(call, version),
     }
 

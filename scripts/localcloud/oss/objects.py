@@ -2,11 +2,10 @@
 
 from urllib.parse import quote, unquote
 
-from moto.core.utils import utcnow
 from moto.s3.models import FakeKey
 
+from scripts.localcloud.oss.archive import refuse_frozen, restoration_of
 from scripts.localcloud.oss.call import (
-    ARCHIVED,
     Call,
     check_digest,
     no_content,
@@ -17,15 +16,17 @@ from scripts.localcloud.oss.call import (
     written_headers,
 )
 from scripts.localcloud.oss.conditions import check_conditions, http_date, read_range
+from scripts.localcloud.oss.encryption import refuse_unreadable
 from scripts.localcloud.oss.events import Arrival
 from scripts.localcloud.oss.protocol import Answer, OssError, refuse_bad_names, text, xml, xml_answer
 from scripts.localcloud.oss.rights import has_right
-from scripts.localcloud.oss.store import crc64_of, etag_of, modified_at
+from scripts.localcloud.oss.store import CRC64_HEADER, etag_of, modified_at
 from scripts.localcloud.oss.tags import read_tagging_xml, tagging_answer
 
 _NOT_SHOWN = ("x-oss-object-acl", "x-oss-symlink-target")
-# What a link answers of its target; all else is the link's own (HeadObject in the API reference).
-_OF_THE_TARGET = ("x-oss-storage-class", "x-oss-hash-crc64ecma")
+# What a link answers of its target; all else is the link's own (HeadObject in the API reference). Whose
+# `x-oss-restore` it answers is not documented; here the target's, as with the class.
+_OF_THE_TARGET = ("x-oss-storage-class", CRC64_HEADER)
 
 
 def put_object(call: Call) -> Answer:
@@ -61,8 +62,14 @@ def get_symlink(call: Call) -> Answer:
 
 
 def append_object(call: Call) -> Answer:
-    """AppendObject: creates an appendable object, or lengthens the one that is exactly `position` bytes long."""
+    """AppendObject: creates an appendable object, or lengthens the one that is exactly `position` bytes long.
+
+    Only the current version grows, and keeps its id; a request that names a version is refused, as documented (with
+    which code is not confirmed). What an append to an archived object does is not documented; here it works.
+    """
     request, store = call.request, call.store
+    if request.version_id is not None:
+        raise OssError(400, "InvalidArgument", "AppendObject does not take a versionId.")
     try:
         position = int(request.parameters["position"])
     except (KeyError, ValueError) as error:
@@ -80,20 +87,12 @@ def append_object(call: Call) -> Answer:
             version = write_object(call, request.body, headers)
             call.arrivals.clear()
         else:
-            _lengthen(version, request.body)
+            store.lengthen(version, request.body)
         arrival = Arrival(
             "AppendObject", request.bucket, request.key, etag_of(version), version.size, len(request.body), position
         )
         call.arrivals.append(arrival)
         return Answer(200, written_headers(call, version) | {"x-oss-next-append-position": str(version.size)})
-
-
-def _lengthen(version: FakeKey, more: bytes) -> None:
-    # moto's type of `value` covers the getter only; the etag and the time are computed once and kept.
-    version.value = version.value + more  # type: ignore[misc]
-    version._etag = None  # noqa: SLF001 -- moto has no way to write into an object
-    version.last_modified = utcnow()
-    version.metadata["x-oss-hash-crc64ecma"] = crc64_of(version.value)
 
 
 def get_object(call: Call) -> Answer:
@@ -102,8 +101,8 @@ def get_object(call: Call) -> Answer:
         version = _named_version(call)
         answer = _describe(call, version)
         source = _followed(call, version)
-        if source.metadata["x-oss-storage-class"] in ARCHIVED:
-            raise OssError(403, "InvalidObjectState", "The operation is not valid for the object's state.")
+        refuse_frozen(source)
+        refuse_unreadable(call.identity, source)
         body = source.value
     span = read_range(call.request.headers.get("range"), len(body))
     if span is None:
@@ -127,10 +126,12 @@ def _describe(call: Call, version: FakeKey) -> Answer:
     modified = max(modified_at(version), modified_at(source))
     etag = etag_of(source)
     check_conditions(call.request.headers, etag, modified)
-    headers = {name: value for name, value in version.metadata.items() if name not in _NOT_SHOWN}
-    headers |= {name: source.metadata[name] for name in _OF_THE_TARGET}
+    headers = {name: value for name, value in version.metadata.items() if name not in _NOT_SHOWN + _OF_THE_TARGET}
+    headers |= {name: source.metadata[name] for name in _OF_THE_TARGET if name in source.metadata}
     headers |= {"ETag": f'"{etag}"', "Last-Modified": http_date(modified), "Content-Length": str(source.size)}
     headers |= {"Accept-Ranges": "bytes"} | version_header(call, version)
+    if restoration := restoration_of(source):
+        headers["x-oss-restore"] = restoration
     tags = call.store.tags(version)
     resource = f"{call.request.bucket}/{call.request.key}"
     if tags and has_right(call.identity, "oss:GetObjectTagging", resource):

@@ -4,7 +4,8 @@ The mapping is ours, put together from the "Permissions" tables of the OSS API r
 live account. Where the documentation can be read both ways, the stricter reading is taken: with a versionId the
 `...Version` action is needed *as well as* the plain one ("this permission is also required"). A copy needs GetObject
 on the source and PutObject on the destination; an upload that carries `x-oss-tagging` needs PutObjectTagging too.
-Everything done with a multipart upload, with a symbolic link or by appending is PutObject, as documented.
+Everything done with a multipart upload, with a symbolic link or by appending is PutObject, as documented. What KMS
+encrypts needs rights on its key, which only the object or its bucket names: `encryption.py` asks for them.
 """
 
 import re
@@ -40,6 +41,7 @@ _ON_OBJECT = {
     "GetObjectTagging": ("oss:GetObjectTagging", "oss:GetObjectVersionTagging"),
     "PutObjectTagging": ("oss:PutObjectTagging", "oss:PutObjectVersionTagging"),
     "DeleteObjectTagging": ("oss:DeleteObjectTagging", "oss:DeleteObjectVersionTagging"),
+    "RestoreObject": ("oss:RestoreObject", "oss:RestoreObjectVersion"),
     "DeleteObject": ("oss:DeleteObject", "oss:DeleteObjectVersion"),
     "ListParts": ("oss:ListParts",),
     "AbortMultipartUpload": ("oss:AbortMultipartUpload",),

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, final
 
-from scripts.localcloud.oss import buckets, copies, forms, multipart, objects
+from scripts.localcloud.oss import archive, buckets, copies, encryption, forms, multipart, objects
 from scripts.localcloud.oss.call import Call
-from scripts.localcloud.oss.events import trigger_record
+from scripts.localcloud.oss.events import Arrival, trigger_record
 from scripts.localcloud.oss.forms import read_form
 from scripts.localcloud.oss.front import Front
 from scripts.localcloud.oss.protocol import Answer, OssError, Request, error_answer, name_operation, refuse_bad_names
+from scripts.localcloud.oss.replication import replicate
 from scripts.localcloud.oss.rights import needed_actions, refuse_without_rights
 from scripts.localcloud.oss.signature import authenticate
 from scripts.localcloud.oss.store import Store
@@ -47,6 +48,7 @@ _OPERATIONS: dict[str, Callable[[Call], Answer]] = {
     "GetObjectTagging": objects.get_object_tagging,
     "PutObjectTagging": objects.put_object_tagging,
     "DeleteObjectTagging": objects.delete_object_tagging,
+    "RestoreObject": archive.restore_object,
     "CopyObject": copies.copy_object,
     "InitiateMultipartUpload": multipart.initiate,
     "UploadPart": multipart.upload_part,
@@ -54,6 +56,7 @@ _OPERATIONS: dict[str, Callable[[Call], Answer]] = {
     "CompleteMultipartUpload": multipart.complete,
     "AbortMultipartUpload": multipart.abort,
     "ListParts": multipart.list_parts,
+    "ListMultipartUploads": multipart.list_uploads,
 }
 
 
@@ -62,7 +65,8 @@ class OssServer:
     """A running OSS stand-in; a context manager.
 
     `on_event` gets one trigger record (what stands inside `events[]`) for each finished upload, in the server's
-    thread, after the effect, before the observer's `after` and before the answer is sent; no lock is held meanwhile.
+    thread, after the effect, before the observer's `after` and before the answer is sent, and for each replication,
+    in the caller's; no lock is held meanwhile.
     `observer` may be replaced at any time. A call that a Fault keeps from its effect has no `after`.
     """
 
@@ -116,6 +120,36 @@ class OssServer:
         created = self._store.create_bucket(bucket)
         created.versioning_status = "Enabled" if versioned else None
 
+    def retain(self, bucket: str, *, keep: bool = True) -> None:
+        """Put a bucket under a retention policy, or lift it (see Store.retain): 409 FileImmutable from now on."""
+        self._store.retain(bucket, keep=keep)
+
+    @property
+    def copies_have_crc(self) -> bool:
+        """Whether what CopyObject writes has a CRC-64 (see Store.settle_crc_of_copy); true until set, and on reset."""
+        return self._store.copies_have_crc
+
+    @copies_have_crc.setter
+    def copies_have_crc(self, value: bool) -> None:
+        self._store.copies_have_crc = value
+
+    def forget_crc(self, bucket: str, key: str, version_id: str | None = None) -> None:
+        """Let an object (the current version, or the one named) answer without `x-oss-hash-crc64ecma` from now on."""
+        with self._store.lock:
+            self._store.forget_crc(self._store.find(bucket, key, version_id))
+
+    def replicate(self, source_bucket: str, key: str, to_bucket: str) -> None:
+        """Replicate an object without a request, as OSS itself does (see replication.replicate); `on_event` hears it.
+
+        Whose request id and address such an event has is not documented: here, an id of its own and no address.
+        """
+        self._announce(replicate(self._store, source_bucket, key, to_bucket), _new_request_id(), "")
+
+    def encrypt_by_default(self, bucket: str, method: str, key_id: str = "") -> None:
+        """Encrypt what is written to a bucket and asks for nothing else: by AES256, SM4 or KMS and, there, a key."""
+        keys = {encryption.KEY_ID: key_id} if key_id else {}
+        self._store.bucket(bucket).encryption = {encryption.METHOD: method, **keys}
+
     def add_identity(self, identity: Identity) -> None:
         """Let somebody sign requests, in place of whoever had that access key id."""
         self._identities[identity.access_key_id] = identity
@@ -127,7 +161,7 @@ class OssServer:
 
     def _respond(self, method: str, target: str, headers: dict[str, str], body: bytes, source_ip: str) -> Answer | None:
         path, _, query = target.partition("?")
-        request = Request(method, path, query, headers, body, source_ip, uuid.uuid4().hex[:24].upper())
+        request = Request(method, path, query, headers, body, source_ip, _new_request_id())
         try:
             answer = self._serve(request)
         except OssError as error:
@@ -171,7 +205,18 @@ class OssServer:
             answer = _OPERATIONS[call.operation](call)
         except OssError as error:
             return error_answer(error, request.request_id, request.headers.get("host", ""))
-        if self.on_event:
-            for arrival in call.arrivals:
-                self.on_event(trigger_record(arrival, request, region=self.region, account_id=self.account_id))
+        for arrival in call.arrivals:
+            self._announce(arrival, request.request_id, request.source_ip)
         return answer
+
+    def _announce(self, arrival: Arrival, request_id: str, source_ip: str) -> None:
+        if self.on_event is None:
+            return
+        record = trigger_record(
+            arrival, request_id=request_id, source_ip=source_ip, region=self.region, account_id=self.account_id
+        )
+        self.on_event(record)
+
+
+def _new_request_id() -> str:
+    return uuid.uuid4().hex[:24].upper()

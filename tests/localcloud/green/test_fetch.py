@@ -69,6 +69,20 @@ def test_what_the_role_cannot_read_is_not_downloaded(
         fetch(bucket, key, region)
 
 
+@pytest.mark.parametrize("storage_class", ["Archive", "ColdArchive", "DeepColdArchive"])
+def test_an_archived_object_is_not_downloaded(oss: OssServer, fetch: OssFetch, storage_class: str) -> None:
+    """Neither by its name nor by a signed URL, before it is restored."""
+    bucket = put(oss, "uploads", "cold.png", b"")
+    bucket.put_object("cold.png", b"the bytes", headers={"x-oss-storage-class": storage_class})
+    url = bucket.sign_url("GET", "cold.png", 60)
+    with pytest.raises(NotDownloaded, match="403"):
+        fetch("uploads", "cold.png", REGION)
+    with pytest.raises(NotDownloaded, match="403"):
+        fetch_url(url)
+    bucket.restore_object("cold.png")
+    assert fetch("uploads", "cold.png", REGION) == fetch_url(url) == b"the bytes"
+
+
 def test_a_signed_url_reads_an_exact_version(oss: OssServer) -> None:
     """The other way in: a URL signed by whoever asks, which can name a version."""
     oss.create_bucket("versioned", versioned=True)

@@ -254,6 +254,54 @@ def test_multipart_refusals(bucket: oss2.Bucket) -> None:
     assert not bucket.object_exists("big")
 
 
+def test_parts_are_listed_in_pages(bucket: oss2.Bucket) -> None:
+    """By number, after the one where the last page ended."""
+    upload_id = bucket.init_multipart_upload("big").upload_id
+    for number in (3, 1, 10):
+        bucket.upload_part("big", upload_id, number, b"x" * number)
+    first = bucket.list_parts("big", upload_id, max_parts=2)
+    assert ([part.part_number for part in first.parts], first.is_truncated, first.next_marker) == ([1, 3], True, "3")
+    second = bucket.list_parts("big", upload_id, marker="3", max_parts=2)
+    assert ([part.size for part in second.parts], second.is_truncated) == ([10], False)
+    assert refusal(lambda: bucket.list_parts("big", upload_id, max_parts=1001)) == (400, "InvalidArgument")
+    assert refusal(lambda: bucket.list_parts("big", upload_id, marker="x")) == (400, "InvalidArgument")
+
+
+def test_unfinished_uploads_are_listed_in_pages(bucket: oss2.Bucket) -> None:
+    """By key and id, with when they were begun; completed and aborted ones are gone."""
+    before = int(datetime.now(timezone.utc).timestamp())
+    begun = [(key, bucket.init_multipart_upload(key).upload_id) for key in ("a/b c", "a/b", "a/b", "b", "a", "a/b d")]
+    gone = begun.pop()
+    bucket.abort_multipart_upload(*gone)
+    wanted = sorted(pair for pair in begun if pair[0].startswith("a/"))
+    page = bucket.list_multipart_uploads(prefix="a/")
+    assert [(upload.key, upload.upload_id) for upload in page.upload_list] == wanted
+    assert all(0 <= upload.initiation_date - before < 60 for upload in page.upload_list)
+    assert not page.is_truncated
+    found: list[tuple[str, str]] = []
+    markers = {"key_marker": "", "upload_id_marker": ""}
+    for _ in wanted:
+        page = bucket.list_multipart_uploads(prefix="a/", max_uploads=1, **markers)
+        found += [(upload.key, upload.upload_id) for upload in page.upload_list]
+        markers = {"key_marker": page.next_key_marker, "upload_id_marker": page.next_upload_id_marker}
+    assert (found, page.is_truncated) == (wanted, False)
+    rest = bucket.list_multipart_uploads(key_marker="a/b")
+    assert [upload.key for upload in rest.upload_list] == ["a/b c", "b"]
+
+
+def test_multipart_upload_can_be_refused_an_overwrite(bucket: oss2.Bucket) -> None:
+    """At its beginning and at its end."""
+    forbid = {"x-oss-forbid-overwrite": "true"}
+    upload_id = bucket.init_multipart_upload("big", headers=forbid).upload_id
+    parts = [oss2.models.PartInfo(1, bucket.upload_part("big", upload_id, 1, PART).etag)]
+    bucket.put_object("big", b"1")
+    taken = (409, "FileAlreadyExists")
+    assert refusal(lambda: bucket.init_multipart_upload("big", headers=forbid)) == taken
+    assert refusal(lambda: bucket.complete_multipart_upload("big", upload_id, parts, headers=forbid)) == taken
+    drained(bucket.complete_multipart_upload("big", upload_id, parts))
+    assert bucket.get_object("big").read() == PART
+
+
 def test_append(bucket: oss2.Bucket) -> None:
     """An append must name the length; what is no appendable object refuses."""
     first = bucket.append_object("log", 0, b"one")
@@ -319,21 +367,8 @@ def test_links_that_lead_nowhere(bucket: oss2.Bucket) -> None:
     assert refused.value.code == "NotSymlink"
 
 
-@pytest.mark.parametrize("storage_class", ["Archive", "ColdArchive", "DeepColdArchive"])
-def test_archived_objects(bucket: oss2.Bucket, storage_class: str) -> None:
-    """Neither read nor copied; looked at, tagged and deleted they can be."""
-    bucket.put_object("cold", b"1", headers={"x-oss-storage-class": storage_class})
-    assert refusal(lambda: bucket.get_object("cold")) == (403, "InvalidObjectState")
-    assert refusal(lambda: bucket.copy_object("uploads", "cold", "warm")) == (403, "InvalidObjectState")
-    assert bucket.head_object("cold").headers["x-oss-storage-class"] == storage_class
-    bucket.put_object_tagging("cold", tagging(a="b"))
-    assert bucket.delete_object("cold").status == 204
-
-
 def test_unknown_operations_say_so(bucket: oss2.Bucket, server: OssServer) -> None:
     """What is not served is refused by name, never taken for something else."""
-    assert refusal(bucket.list_multipart_uploads) == (400, "NotImplemented")
-    assert refusal(lambda: bucket.restore_object("a")) == (400, "NotImplemented")
     assert refusal(lambda: bucket.batch_delete_objects(["a"])) == (400, "NotImplemented")
     assert requests.patch(f"{server.endpoint}/uploads/a", timeout=10).status_code == 405
     assert "InvalidObjectName" in requests.put(f"{server.endpoint}/uploads/%ff", timeout=10).text
