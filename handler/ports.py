@@ -1,9 +1,17 @@
 """The seams between the pipeline and the SDKs, and the values that cross them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from handler.model import Upload, Verdict
+
+# Nobody can read these before their owner has restored them (vendor's API reference, RestoreObject).
+ARCHIVE_CLASSES = frozenset({"Archive", "ColdArchive", "DeepColdArchive"})
+
+
+# The user metadata of a copy in quarantine that names the version it was made of.
+OF_VERSION = "warden-version"
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +22,9 @@ class StoredObject:
     `version_id` is None in a bucket that never had versions, "null" for bytes written while versioning was not
     enabled. `headers` are the standard ones that travel with the bytes (Content-Type, Cache-Control, …), `metadata`
     the user's own, without the `x-oss-meta-` prefix. `object_type`: Normal, Multipart, Appendable, Symlink, or
-    DeleteMarker where a versioned bucket says that its current version is a deletion.
+    DeleteMarker where a versioned bucket says that its current version is a deletion. `storage_class` is OSS's word;
+    `is_thawed`: of an archive class, and readable for a while because its owner restored it. `encryption` are the
+    headers by which the bytes were encrypted at OSS (`x-oss-server-side-encryption`, …), none where they were not.
     """
 
     bucket: str
@@ -27,8 +37,16 @@ class StoredObject:
     object_type: str = "Normal"
     crc64: str | None = None
     tag_count: int = 0
+    storage_class: str = "Standard"
+    is_thawed: bool = False
     headers: dict[str, str] = field(default_factory=dict)
     metadata: dict[str, str] = field(default_factory=dict)
+    encryption: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_archived(self) -> bool:
+        """Nobody can read or copy the bytes as they are."""
+        return self.storage_class in ARCHIVE_CLASSES and not self.is_thawed
 
     @property
     def is_symlink(self) -> bool:
@@ -55,13 +73,18 @@ class StoredObject:
         return f"{self.bucket}/{self.key}"
 
     def holds_same_bytes_as(self, other: "StoredObject") -> bool:
-        """Whether both are one upload: by version id, and where that is not enough by etag and Last-Modified too."""
+        """Whether both are one upload: by version id, and where that is not enough by all that OSS tells of the bytes.
+
+        An etag is an MD5 at best, and two files of one MD5 are made in seconds.
+        """
         # What was written before versioning was enabled is the null version from then on.
         if (self.version_id or "null") != (other.version_id or "null") or self.is_pinned != other.is_pinned:
             return False
         if self.is_pinned:
             return True
-        return (self.etag, self.last_modified, self.object_type) == (other.etag, other.last_modified, other.object_type)
+        sums_differ = self.crc64 is not None and other.crc64 is not None and self.crc64 != other.crc64
+        mine, others = ((one.etag, one.last_modified, one.object_type) for one in (self, other))
+        return mine == others and not sums_differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +93,8 @@ class HeldCopy:
 
     `headers` are the standard ones (Content-Type, …), `metadata` is the copy's whole user metadata (at most 8 KB);
     `sidecar` is the JSON of what had no room in these, written beside the copy before it, or None. `acl` is the
-    copy's; `is_new`: it overwrites nothing (OSS heeds that only in a bucket that never had versions).
+    copy's. `storage_class` is asked for where it is not None, `encryption` are the headers that ask for it: none leave
+    it to the bucket. A copy overwrites nothing, which OSS heeds only in a bucket that never had versions.
     """
 
     bucket: str
@@ -80,7 +104,31 @@ class HeldCopy:
     tags: dict[str, str]
     sidecar: bytes | None = None
     acl: str = "private"
-    is_new: bool = False
+    storage_class: str | None = None
+    encryption: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What became of a copy.
+
+    `note`: what it had to go without. `request_id` is that of the request that finished it, which its event names
+    too; empty where the copy was there already.
+    """
+
+    note: str | None = None
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VersionPage:
+    """Some versions of a key, newest first, deletions left out.
+
+    `after` is where the next page begins; None: there is none.
+    """
+
+    versions: list[StoredObject]
+    after: str | None = None
 
 
 class Moderator(Protocol):
@@ -108,11 +156,14 @@ class Store(Protocol):
     def link(self, bucket: str, key: str) -> StoredObject | None:
         """The link itself, also where its target is missing; None where the key holds no link."""
 
-    def versions(self, bucket: str, key: str) -> list[StoredObject]:
-        """Every version under exactly this key, newest first, deletions left out."""
+    def versions(self, bucket: str, key: str, after: str | None = None) -> VersionPage:
+        """A page of the versions under exactly this key, of at most 999, that begins where another one ended."""
 
     def delete(self, found: StoredObject) -> None:
         """Remove these bytes: the exact version where there is one. A missing object counts as done."""
+
+    def acl(self, found: StoredObject) -> str:
+        """The object's own ACL: default, private, public-read or public-read-write. Raises ObjectGone."""
 
     def sign(self, found: StoredObject, *, expires_s: int) -> str:
         """A URL that reads exactly this object (and version) from the public network for that long."""
@@ -121,8 +172,11 @@ class Store(Protocol):
 class Tags(Protocol):
     """The tags of an object (at most 10)."""
 
-    def read_tags(self, found: StoredObject) -> dict[str, str]:
-        """All tags. Raises ObjectGone."""
+    def read_tags(self, found: StoredObject, *, is_fresh: bool = False) -> dict[str, str]:
+        """All tags. Raises ObjectGone.
+
+        `is_fresh`: the object was looked at just now, so that no call is needed where it had none then.
+        """
 
     def write_tags(self, found: StoredObject, tags: dict[str, str]) -> None:
         """Replace all tags. Raises ObjectGone."""
@@ -131,11 +185,13 @@ class Tags(Protocol):
 class Quarantine(Protocol):
     """The bucket that holds what was quarantined."""
 
-    def hold(self, found: StoredObject, copy: HeldCopy) -> str | None:
-        """Copy exactly these bytes and verify the copy (CRC-64 or etag, and size).
+    def hold(self, found: StoredObject, copy: HeldCopy, *, keep_going: Callable[[], None]) -> Copied:
+        """Copy exactly these bytes and verify the copy (size and CRC-64; read and compared where there is none).
 
-        Answers with a note where the copy had to go without its tags. Raises ObjectChanged where the source is no
-        longer what was found, ObjectGone, CannotCopy, OperatorError, StoreUnavailable.
+        A copy that is there already and holds the same bytes is done. What takes longer than one call goes in parts,
+        which the next delivery carries on: `keep_going` is called before each, and raises StoreUnavailable where the
+        time is used up. Raises PlaceTaken where other bytes are there, ObjectChanged where the source is no longer
+        what was found, ObjectGone, CannotCopy, OperatorError, StoreUnavailable.
         """
 
     def find(self, bucket: str, key: str) -> StoredObject | None:
@@ -176,7 +232,7 @@ class Ledger(Protocol):
 
 
 class NoLedger:
-    """The ledger of who keeps none: every claim is the first."""
+    """The ledger of who keeps none: every claim is the first, and no version is another upload's."""
 
     def create(self, name: str, record: dict[str, Any]) -> bool:
         """See Ledger."""

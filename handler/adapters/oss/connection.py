@@ -6,11 +6,11 @@ from typing import Any, TypeVar
 from xml.etree.ElementTree import ParseError
 
 import oss2
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from handler.adapters.oss.errors import translate
 from handler.credentials import Credentials
-from handler.errors import StoreUnavailable
+from handler.errors import OutOfTime, StoreUnavailable
 from handler.meter import Meter
 
 CONNECT_TIMEOUT_S = 3
@@ -33,9 +33,10 @@ class MeteredSession(oss2.Session):  # type: ignore[misc]  # oss2 has no types
         self._meter = meter
 
     def do_request(self, req: Any, timeout: Any) -> Any:  # noqa: ANN401  (oss2's own untyped signature)
-        """Send it, and note the id that OSS gave to it."""
+        """Send it within the time that the upload has, and note the id that OSS gave to it. Raises OutOfTime."""
+        left_s = self._meter.time_left_s()
         self._meter.oss += 1
-        response = super().do_request(req, timeout)
+        response = super().do_request(req, tuple(min(longest_s, left_s) for longest_s in timeout))
         self._meter.oss_request_ids.append(response.request_id)
         return response
 
@@ -67,7 +68,7 @@ class OssConnection:
         self._timeouts_s = timeouts_s
         self._buckets: dict[tuple[str, str], oss2.Bucket] = {}
         self._retrying = Retrying(
-            retry=retry_if_exception_type(StoreUnavailable),
+            retry=retry_if_exception(_is_worth_another_try),
             stop=stop_after_attempt(tries),
             wait=wait_random_exponential(multiplier=0.1, max=LONGEST_PAUSE_S),
             sleep=sleep,
@@ -94,6 +95,10 @@ class OssConnection:
     def call(self, doing: str, bucket: str, key: str, call: Callable[[], Answer]) -> Answer:
         """Make one call that may be repeated, again where OSS was at fault; its errors are raised in our words."""
         return self._retrying(lambda: call_once(doing, bucket, key, call))
+
+
+def _is_worth_another_try(exc: BaseException) -> bool:
+    return isinstance(exc, StoreUnavailable) and not isinstance(exc, OutOfTime)
 
 
 def call_once(doing: str, bucket: str, key: str, call: Callable[[], Answer]) -> Answer:

@@ -1,184 +1,190 @@
 """Copies into and out of quarantine: the port Quarantine.
 
 Facts of the OSS API used here (vendor's API reference, not tried on a live account): CopyObject takes
-`x-oss-copy-source-if-match` and `-if-unmodified-since`, copies at most 1 GB at once and only within a region.
+`x-oss-copy-source-if-match` and `-if-unmodified-since`, copies at most 1 GB at once (where class or encryption
+changes) and only within a region. `x-oss-forbid-overwrite: true` is answered 409 FileAlreadyExists where something is
+there, a write over what a retention policy keeps 409 FileImmutable. CRC-64 of a copy is not guaranteed.
 """
 
-from contextlib import suppress
-from urllib.parse import quote, urlencode
+from collections.abc import Callable
+from functools import partial
+from hashlib import sha256
+from typing import Any
 
 import oss2
-from oss2.models import PartInfo
 
-from handler.adapters.oss.store import META, OssStore, version_of
-from handler.errors import CannotCopy, OperatorError, StoreUnavailable
-from handler.ports import HeldCopy, StoredObject
+from handler.adapters.oss.asking import (
+    FORBID_OVERWRITE,
+    copy_conditions,
+    copy_or_carry,
+    is_taken,
+    open_bytes,
+    send_tagged,
+)
+from handler.adapters.oss.parts import PART_BYTES, PartsCopier
+from handler.adapters.oss.store import OssStore, version_of
+from handler.errors import ObjectChanged, ObjectGone, OperatorError, PlaceTaken, StoreUnavailable
+from handler.ports import OF_VERSION, Copied, HeldCopy, StoredObject
 
 # OSS copies up to 1 GB at once, but how fast is not said: this much in READ_TIMEOUT_S asks for 13 MB a second.
 SINGLE_COPY_BYTES = 128 * 1024**2
-PART_BYTES = SINGLE_COPY_BYTES
-MOST_PARTS = 10_000
+# What is compared by reading is read in such pieces, between which it is asked whether there is time for another.
+PIECE_BYTES = 16 * 1024**2
+CHUNK_BYTES = 64 * 1024
+# What urllib3 raises where a connection breaks in the middle of a body that is read as it is stored.
+BROKEN_READ = oss2.http.requests.packages.urllib3.exceptions.HTTPError
 
 
 class OssQuarantine:
-    """Writes copies of what the store sees, and verifies them."""
+    """Writes copies of what the store sees, and verifies them.
+
+    `resumes`: an unfinished upload under a copy's key is one of ours, and is carried on. Not where others write: a
+    stranger's parts would become the copy.
+    """
 
     def __init__(
-        self, store: OssStore, *, single_copy_bytes: int = SINGLE_COPY_BYTES, part_bytes: int = PART_BYTES
+        self,
+        store: OssStore,
+        *,
+        single_copy_bytes: int = SINGLE_COPY_BYTES,
+        part_bytes: int = PART_BYTES,
+        resumes: bool = True,
     ) -> None:
         self._store = store
         self._connection = store.connection
         self._single_copy_bytes = single_copy_bytes
-        self._part_bytes = part_bytes
+        self._parts = PartsCopier(store.connection, part_bytes=part_bytes, resumes=resumes)
 
     def find(self, bucket: str, key: str) -> StoredObject | None:
         """See Quarantine."""
         copy = self._store.head(bucket, key)
         return None if copy is None or copy.is_deletion else copy
 
-    def hold(self, found: StoredObject, copy: HeldCopy) -> str | None:
-        """See Quarantine."""
+    def hold(self, found: StoredObject, copy: HeldCopy, *, keep_going: Callable[[], None]) -> Copied:
+        """See Quarantine. What has no CRC-64 must be compared within one delivery."""
         if copy.sidecar is not None:
             self._write_sidecar(copy, copy.sidecar)
-        note = self._copy_tagged(found, copy)
-        self._verify(found, copy)
-        return note
-
-    def _copy_tagged(self, found: StoredObject, copy: HeldCopy) -> str | None:
-        """Copy with tags; without them where OSS refuses: a tag never stops a quarantine."""
+        in_parts = found.size_bytes > self._single_copy_bytes
+        unfinished = self._parts.unfinished(copy) if in_parts else []
+        if unfinished and self._is_held(found, copy, keep_going):
+            self._parts.abort(copy, unfinished)
+            return Copied()
         try:
-            self._copy(found, copy, _headers(copy, copy.tags))
+            if in_parts:
+                copied = self._parts.copy(found, copy, unfinished, keep_going)
+            else:
+                copied = self._copy_at_once(found, copy)
         except OperatorError as exc:
-            self._copy(found, copy, _headers(copy, {}))
-            return f"the copy is untagged: {exc}"
-        return None
-
-    def _copy(self, found: StoredObject, copy: HeldCopy, headers: dict[str, str]) -> None:
-        if found.size_bytes > self._single_copy_bytes:
-            self._copy_parts(found, copy, headers)
-            return
-        bucket = self._connection.bucket(copy.bucket)
-        conditional = {**headers, **_only_if_unchanged(found), "x-oss-metadata-directive": "REPLACE"}
-        conditional["x-oss-tagging-directive"] = "REPLACE"
-
-        def copy_at_once() -> None:
-            answer = bucket.copy_object(found.bucket, found.key, copy.key, conditional, version_of(found))
-            # A connection whose answer was not read to its end is never used again.
-            answer.resp.read()
-
-        try:
-            self._connection.call("copy", found.bucket, found.key, copy_at_once)
-        except CannotCopy:
-            self._read_and_write(found, copy, headers)
-
-    def _read_and_write(self, found: StoredObject, copy: HeldCopy, headers: dict[str, str]) -> None:
-        """Carry the bytes through the function, where OSS does not copy this kind of object by itself."""
-
-        def carry() -> None:
-            source = self._connection.bucket(found.bucket).get_object(
-                found.key, headers={"If-Match": f'"{found.etag}"'}, params=version_of(found)
-            )
-            with source:
-                # As stored: oss2 would unpack what its uploader declared to be gzip.
-                body = oss2.utils.SizedFileAdapter(source.resp.response.raw, source.content_length)
-                self._connection.bucket(copy.bucket).put_object(copy.key, body, headers)
-
-        self._connection.call("copy", found.bucket, found.key, carry)
-
-    def _copy_parts(self, found: StoredObject, copy: HeldCopy, headers: dict[str, str]) -> None:
-        """Copy by ranges: above 1 GB OSS copies in no other way."""
-        bucket = self._connection.bucket(copy.bucket)
-        started = self._connection.call(
-            "copy", copy.bucket, copy.key, lambda: bucket.init_multipart_upload(copy.key, _without_acl(headers))
-        )
-        try:
-            parts = [
-                self._copy_part(found, copy, started.upload_id, number, start)
-                for number, start in enumerate(range(0, found.size_bytes, self._part_size(found)), start=1)
-            ]
-            self._connection.call(
-                "copy",
-                copy.bucket,
-                copy.key,
-                lambda: bucket.complete_multipart_upload(
-                    copy.key, started.upload_id, parts, headers=_completion_headers(copy)
-                ),
-            )
-        except BaseException:
-            # Parts that nobody completes are billed for ever.
-            with suppress(oss2.exceptions.OssError):
-                bucket.abort_multipart_upload(copy.key, started.upload_id)
-            raise
-
-    def _part_size(self, found: StoredObject) -> int:
-        return max(self._part_bytes, -(-found.size_bytes // MOST_PARTS))
-
-    def _copy_part(self, found: StoredObject, copy: HeldCopy, upload_id: str, number: int, start: int) -> PartInfo:
-        end = min(start + self._part_size(found), found.size_bytes) - 1
-        bucket = self._connection.bucket(copy.bucket)
-        answer = self._connection.call(
-            "copy",
-            found.bucket,
-            found.key,
-            lambda: bucket.upload_part_copy(
-                found.bucket,
-                found.key,
-                (start, end),
-                copy.key,
-                upload_id,
-                number,
-                _only_if_unchanged(found),
-                version_of(found),
-            ),
-        )
-        return PartInfo(number, answer.etag)
-
-    def _write_sidecar(self, copy: HeldCopy, sidecar: bytes) -> None:
-        bucket = self._connection.bucket(copy.bucket)
-        key = copy.key + ".metadata.json"
-        headers = {"Content-Type": "application/json", "x-oss-object-acl": "private"}
-        self._connection.call("write", copy.bucket, key, lambda: bucket.put_object(key, sidecar, headers))
-
-    def _verify(self, found: StoredObject, copy: HeldCopy) -> None:
-        """Read back what was written: a 200 to a copy can carry an error."""
-        written = self._store.head(copy.bucket, copy.key)
-        if written is None or written.size_bytes != found.size_bytes or not _same_sum(found, written):
+            if not is_taken(exc):
+                raise
+            return self._accept(found, copy, keep_going, exc)
+        except StoreUnavailable:
+            # A copy that takes longer than a call may is made all the same. Parts are for the next delivery.
+            if in_parts or not self._is_held(found, copy, keep_going):
+                raise
+            return Copied()
+        # Read back what was written: a 200 to a copy can carry an error.
+        if not self._is_held(found, copy, keep_going):
             raise StoreUnavailable(
                 f"the copy of {found.location!r} at {copy.bucket}/{copy.key!r} does not hold the same bytes; "
                 "the source stays where it is"
             )
+        return copied
 
+    def _copy_at_once(self, found: StoredObject, copy: HeldCopy) -> Copied:
+        request_id, note = send_tagged(copy, partial(self._write, found, copy))
+        return Copied(note, request_id)
 
-def _headers(copy: HeldCopy, tags: dict[str, str]) -> dict[str, str]:
-    """Everything that travels with the bytes; a copy must restate it all to add to it."""
-    headers = {**copy.headers, **{META + name: value for name, value in copy.metadata.items()}}
-    headers["x-oss-object-acl"] = copy.acl
-    if copy.is_new:
-        headers["x-oss-forbid-overwrite"] = "true"
-    if tags:
-        headers["x-oss-tagging"] = urlencode(tags, quote_via=quote)
-    return headers
+    def _write(self, found: StoredObject, copy: HeldCopy, headers: dict[str, str]) -> str:
+        """Answers with the id of the request."""
+        bucket = self._connection.bucket(copy.bucket)
+        replacing = {"x-oss-metadata-directive": "REPLACE", "x-oss-tagging-directive": "REPLACE"}
 
+        def copy_it() -> str:
+            conditional = {**headers, **copy_conditions(found), **replacing}
+            answer = bucket.copy_object(found.bucket, found.key, copy.key, conditional, version_of(found))
+            # A connection whose answer was not read to its end is never used again.
+            answer.resp.read()
+            return str(answer.request_id)
 
-def _completion_headers(copy: HeldCopy) -> dict[str, str]:
-    forbid = {"x-oss-forbid-overwrite": "true"} if copy.is_new else {}
-    return {"x-oss-object-acl": copy.acl, **forbid}
+        def carry() -> str:
+            with open_bytes(self._connection, found, 0, found.size_bytes) as body:
+                return str(bucket.put_object(copy.key, body, headers).request_id)
 
+        call = partial(self._connection.call, "copy", found.bucket, found.key)
+        return copy_or_carry(found, lambda: call(copy_it), lambda: call(carry))
 
-def _without_acl(headers: dict[str, str]) -> dict[str, str]:
-    """InitiateMultipartUpload takes no ACL; CompleteMultipartUpload does."""
-    return {name: value for name, value in headers.items() if name != "x-oss-object-acl"}
+    def _write_sidecar(self, copy: HeldCopy, sidecar: bytes) -> None:
+        """An earlier delivery wrote the same."""
+        bucket = self._connection.bucket(copy.bucket)
+        key = copy.key + ".metadata.json"
+        headers = {"Content-Type": "application/json", "x-oss-object-acl": "private", **FORBID_OVERWRITE}
+        try:
+            self._connection.call("write", copy.bucket, key, lambda: bucket.put_object(key, sidecar, headers))
+        except OperatorError as exc:
+            if not is_taken(exc):
+                raise
 
+    def _accept(
+        self, found: StoredObject, copy: HeldCopy, keep_going: Callable[[], None], refusal: OperatorError
+    ) -> Copied:
+        """Take what is there for the copy, where it holds the same bytes: its answer was lost, or came too late."""
+        place = f"{copy.bucket}/{copy.key!r}"
+        held = self.find(copy.bucket, copy.key)
+        if held is None:
+            raise StoreUnavailable(f"{refusal}, and now nothing is at {place}") from refusal
+        if not self._is_copy(found, copy, held, keep_going):
+            raise PlaceTaken(
+                f"{place} holds another object than {found.location!r}, which stays where it is; they are not "
+                "overwritten: look at both, and move away what is there"
+            ) from refusal
+        return Copied()
 
-def _only_if_unchanged(found: StoredObject) -> dict[str, str]:
-    conditions = {"x-oss-copy-source-if-match": f'"{found.etag}"'}
-    if not found.is_pinned:
-        conditions["x-oss-copy-source-if-unmodified-since"] = found.last_modified
-    return conditions
+    def _is_held(self, found: StoredObject, copy: HeldCopy, keep_going: Callable[[], None]) -> bool:
+        held = self.find(copy.bucket, copy.key)
+        return held is not None and self._is_copy(found, copy, held, keep_going)
 
+    def _is_copy(self, found: StoredObject, copy: HeldCopy, held: StoredObject, keep_going: Callable[[], None]) -> bool:
+        """Whether what is held is this copy. Two versions of the same bytes have each headers and tags of their own."""
+        is_of_version = held.metadata.get(OF_VERSION) == copy.metadata.get(OF_VERSION)
+        return is_of_version and self._same_bytes(found, held, keep_going)
 
-def _same_sum(one: StoredObject, other: StoredObject) -> bool:
-    """By CRC-64; by etag where OSS gave none (the etag of a copy made in parts differs)."""
-    if one.crc64 is not None and other.crc64 is not None:
-        return one.crc64 == other.crc64
-    return one.etag == other.etag
+    def _same_bytes(self, found: StoredObject, held: StoredObject, keep_going: Callable[[], None]) -> bool:
+        """By size and CRC-64; where either has none, both are read.
+
+        Never by etag: that is an MD5 at best, and who may upload can make two files of one MD5.
+        """
+        if held.size_bytes != found.size_bytes:
+            return False
+        if held.crc64 is not None and found.crc64 is not None:
+            return held.crc64 == found.crc64
+        try:
+            digest = self._digest(held, keep_going)
+        except (ObjectChanged, ObjectGone) as exc:
+            raise StoreUnavailable(f"the copy changed while it was compared: {exc}") from exc
+        return digest == self._digest(found, keep_going)
+
+    def _digest(self, found: StoredObject, keep_going: Callable[[], None]) -> bytes:
+        """The SHA-256 of exactly these bytes, of which no more than CHUNK_BYTES are held in memory."""
+        read = sha256()
+        for start in range(0, found.size_bytes, PIECE_BYTES):
+            keep_going()
+            size_bytes = min(PIECE_BYTES, found.size_bytes - start)
+            read = self._connection.call(
+                "read", found.bucket, found.key, partial(self._read_on, read, found, start, size_bytes)
+            )
+        return read.digest()
+
+    def _read_on(self, read: Any, found: StoredObject, start: int, size_bytes: int) -> Any:  # noqa: ANN401  (a hash)
+        """The hash with one more piece; the one given stays as it is, for another try."""
+        more, left = read.copy(), size_bytes
+        with open_bytes(self._connection, found, start, size_bytes) as body:
+            try:
+                while chunk := body.read(CHUNK_BYTES):
+                    more.update(chunk)
+                    left -= len(chunk)
+            except BROKEN_READ as exc:
+                raise oss2.exceptions.RequestError(exc) from exc
+        if left:
+            raise StoreUnavailable(f"could not read {found.location!r}: {left} of {size_bytes} bytes did not come")
+        return more

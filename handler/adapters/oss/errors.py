@@ -23,9 +23,13 @@ FAULTS_ON_THE_WAY = frozenset(
 )
 # NoSuchUpload: the answer to the completion of a multipart copy was lost, and the copy is asked for again.
 PASSING_CODES = frozenset({"RequestTimeout", "QpsLimitExceeded", "DownloadTrafficRateLimitExceeded", "NoSuchUpload"})
+# What is archived can be read as little as copied.
+ARCHIVED_CODE = "InvalidObjectState"
 # OSS API reference, CopyObject: an archived object must be restored first; an appendable object in a versioned bucket
 # is not copied.
-UNCOPIABLE_CODES = frozenset({"InvalidObjectState", "OperationNotSupported", "ObjectNotAppendable"})
+UNCOPIABLE_CODES = frozenset({ARCHIVED_CODE, "OperationNotSupported", "ObjectNotAppendable"})
+# Something is there already: a write that forbids an overwrite, or one that a retention policy of the bucket forbids.
+TAKEN_CODES = frozenset({"FileAlreadyExists", "FileImmutable"})
 # A link whose target is missing, or is itself a link: there are no bytes behind the key.
 LINK_TARGET_CODES = frozenset({"SymlinkTargetNotExist", "InvalidTargetType"})
 HINTS = {
@@ -35,6 +39,14 @@ HINTS = {
     "SecurityTokenExpired": "the token has run out; Function Compute renews it with the next instance",
     "InvalidSecurityToken": "the token does not fit the key; check the function's role",
     "RequestTimeTooSkewed": "the clock of the caller is more than 15 minutes off",
+    "FileImmutable": "a retention policy (WORM) of the bucket keeps the object; until its time is over nobody can "
+    "remove or overwrite it",
+    "FileAlreadyExists": "something is there already, and nothing is overwritten",
+    "PublicEndpointForbidden": "this account may not read data over the default public endpoint; set OSS_ENDPOINT to "
+    "the internal one, or bind a domain of your own to the bucket",
+    ARCHIVED_CODE: "an archived object has to be restored first",
+    "KmsServiceNotEnabled": "the object or the bucket is encrypted by KMS, which this account has not activated",
+    "InvalidEncryptionAlgorithmError": "the bucket or the object names an encryption that OSS does not have here",
 }
 
 # RAM's names for what each call needs, by the words that name the call.
@@ -42,8 +54,14 @@ RIGHTS = {
     "look at": "oss:GetObject",
     "read the link": "oss:GetObject",
     "read the tags of": "oss:GetObjectTagging",
+    "read the ACL of": "oss:GetObjectAcl",
     "tag": "oss:PutObjectTagging",
-    "copy": "oss:GetObject there, and oss:PutObject and oss:PutObjectTagging in the quarantine bucket",
+    "copy": "oss:GetObject there, oss:PutObject and oss:PutObjectTagging in the quarantine bucket, and kms:Decrypt and "
+    "kms:GenerateDataKey on the key of what is encrypted by KMS",
+    "read": "oss:GetObject, and kms:Decrypt on the key of what is encrypted by KMS",
+    "list the unfinished copies of": "oss:ListMultipartUploads",
+    "list the parts of": "oss:ListParts",
+    "abort the copy to": "oss:AbortMultipartUpload",
     "delete": "oss:DeleteObject",
     "list the versions of": "oss:ListObjectVersions",
     "write": "oss:PutObject",
@@ -62,8 +80,13 @@ def translate(exc: oss2.exceptions.OssError, doing: str) -> WardenError:
     if exc.status in {HTTP_PRECONDITION_FAILED, HTTP_NOT_MODIFIED}:
         return ObjectChanged(facts)
     if exc.code in UNCOPIABLE_CODES:
-        return CannotCopy(f"{facts}; an archived object has to be restored first")
+        return CannotCopy(f"{facts}; {HINTS.get(exc.code, 'OSS does not copy an object of this kind')}")
     return OperatorError(f"{facts}; {_hint(exc.code, doing)}")
+
+
+def code_of(exc: WardenError) -> str | None:
+    """The code of OSS's answer behind an error of ours, where there is one."""
+    return getattr(exc.__cause__, "code", None)
 
 
 def _hint(code: str, doing: str) -> str:

@@ -4,7 +4,7 @@ Facts of the OSS API used here (vendor's API reference, not tried on a live acco
 HEAD on a deletion answers 404 with `x-oss-delete-marker`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from email.utils import formatdate
 from functools import partial
@@ -18,7 +18,7 @@ from handler.adapters.oss.errors import LINK_TARGET_CODES
 from handler.credentials import Credentials
 from handler.errors import ObjectGone, OperatorError, StoreUnavailable
 from handler.meter import Meter
-from handler.ports import StoredObject
+from handler.ports import StoredObject, VersionPage
 
 # The most that ListObjectVersions gives; its 100 unasked would let an uploader make a list as long as he likes.
 VERSIONS_A_PAGE = 999
@@ -31,6 +31,10 @@ KEPT_HEADERS = (
     "Expires",
 )
 META = "x-oss-meta-"
+# `x-oss-server-side-encryption`, `…-key-id`, `x-oss-server-side-data-encryption`.
+ENCRYPTION = "x-oss-server-side-"
+# What `x-oss-restore` says of an archived object that can be read for a while.
+THAWED = 'ongoing-request="false"'
 Answer = TypeVar("Answer")
 
 
@@ -53,6 +57,8 @@ class OssStore:
     ) -> None:
         self.connection = OssConnection(credentials, endpoint=endpoint, region=region, meter=meter, sleep=sleep)
         self._public_endpoint = public_endpoint
+        # Buckets whose tags this identity is known to be allowed to read.
+        self._tags_readable: set[str] = set()
 
     def head(self, bucket: str, key: str, version_id: str | None = None) -> StoredObject | None:
         """See Store."""
@@ -73,21 +79,20 @@ class OssStore:
         _refuse_dot_segments(bucket, key)
         return self._link(bucket, key, None)
 
-    def versions(self, bucket: str, key: str) -> list[StoredObject]:
+    def versions(self, bucket: str, key: str, after: str | None = None) -> VersionPage:
+        """See Store. Listed by prefix: the exact key sorts first among those that begin with it."""
+        page = self._call("list the versions of", bucket, key, partial(self._list_page, bucket, key, after))
+        versions = [_listed(bucket, version) for version in page.versions if version.key == key]
+        goes_on = page.is_truncated and page.next_key_marker == key
+        return VersionPage(versions, page.next_versionid_marker if goes_on else None)
+
+    def acl(self, found: StoredObject) -> str:
         """See Store."""
-        return [
-            StoredObject(
-                bucket=bucket,
-                key=key,
-                etag=version.etag.strip('"').upper(),
-                last_modified=formatdate(version.last_modified, usegmt=True),
-                size_bytes=int(version.size),
-                version_id=version.versionid,
-                is_current=version.is_latest,
-                object_type=version.type or "Normal",
-            )
-            for version in self._list_versions(bucket, key)
-        ]
+        bucket = self._bucket(found.bucket)
+        answer = self._call(
+            "read the ACL of", found.bucket, found.key, lambda: bucket.get_object_acl(found.key, version_of(found))
+        )
+        return str(answer.acl)
 
     def delete(self, found: StoredObject) -> None:
         """See Store. Asked once where other bytes could meanwhile have come under the same name."""
@@ -102,12 +107,15 @@ class OssStore:
         with translated("sign a link to", found.bucket, found.key):
             return str(bucket.sign_url("GET", found.key, expires_s, params=version_of(found), slash_safe=True))
 
-    def read_tags(self, found: StoredObject) -> dict[str, str]:
-        """See Tags."""
+    def read_tags(self, found: StoredObject, *, is_fresh: bool = False) -> dict[str, str]:
+        """See Tags. HEAD counts them only for who may read them: once for each bucket it is asked whether we may."""
+        if is_fresh and not found.tag_count and found.bucket in self._tags_readable:
+            return {}
         bucket = self._bucket(found.bucket)
         answer = self._call(
             "read the tags of", found.bucket, found.key, lambda: bucket.get_object_tagging(found.key, version_of(found))
         )
+        self._tags_readable.add(found.bucket)
         return dict(answer.tag_set.tagging_rule)
 
     def write_tags(self, found: StoredObject, tags: dict[str, str]) -> None:
@@ -137,22 +145,9 @@ class OssStore:
                 return None
             raise
 
-    def _list_versions(self, bucket: str, key: str) -> Iterator[Any]:
-        """List by prefix; the exact key sorts first among those that begin with it."""
-        key_marker = version_marker = ""
-        while True:
-            list_page = partial(
-                self._bucket(bucket).list_object_versions,
-                prefix=key,
-                max_keys=VERSIONS_A_PAGE,
-                key_marker=key_marker,
-                versionid_marker=version_marker,
-            )
-            page = self._call("list the versions of", bucket, key, list_page)
-            yield from (version for version in page.versions if version.key == key)
-            if not page.is_truncated or page.next_key_marker != key:
-                return
-            key_marker, version_marker = page.next_key_marker, page.next_versionid_marker
+    def _list_page(self, bucket: str, key: str, after: str | None) -> Any:  # noqa: ANN401  (an oss2 result)
+        marker = {} if after is None else {"key_marker": key, "versionid_marker": after}
+        return self._bucket(bucket).list_object_versions(prefix=key, max_keys=VERSIONS_A_PAGE, **marker)
 
     def _bucket(self, name: str, endpoint: str | None = None) -> oss2.Bucket:
         return self.connection.bucket(name, endpoint)
@@ -185,6 +180,19 @@ def _leads_nowhere(exc: ObjectGone) -> bool:
     return getattr(exc.__cause__, "code", None) in LINK_TARGET_CODES
 
 
+def _listed(bucket: str, version: Any) -> StoredObject:  # noqa: ANN401  (oss2's)
+    return StoredObject(
+        bucket=bucket,
+        key=version.key,
+        etag=version.etag.strip('"').upper(),
+        last_modified=formatdate(version.last_modified, usegmt=True),
+        size_bytes=int(version.size),
+        version_id=version.versionid,
+        is_current=version.is_latest,
+        object_type=version.type or "Normal",
+    )
+
+
 def _stored(bucket: str, key: str, headers: Any) -> StoredObject:  # noqa: ANN401  (requests' headers)
     named = {name.lower(): str(value) for name, value in headers.items()}
     return StoredObject(
@@ -197,6 +205,9 @@ def _stored(bucket: str, key: str, headers: Any) -> StoredObject:  # noqa: ANN40
         object_type=named.get("x-oss-object-type", "Normal"),
         crc64=named.get("x-oss-hash-crc64ecma"),
         tag_count=int(named.get("x-oss-tagging-count", 0)),
+        storage_class=named.get("x-oss-storage-class", "Standard"),
+        is_thawed=THAWED in named.get("x-oss-restore", ""),
         headers={name: named[name.lower()] for name in KEPT_HEADERS if name.lower() in named},
         metadata={name.removeprefix(META): value for name, value in named.items() if name.startswith(META)},
+        encryption={name: value for name, value in named.items() if name.startswith(ENCRYPTION)},
     )

@@ -7,11 +7,12 @@ import oss2
 import pytest
 from oss2.models import BucketVersioningConfig
 
+from handler.adapters.oss.copying import OssQuarantine
 from handler.adapters.oss.store import OssStore
 from handler.errors import (
     WardenError,
 )
-from handler.ports import HeldCopy, StoredObject
+from handler.ports import Copied, HeldCopy, StoredObject
 from scripts.localcloud.wire import Bystander, Fault, Identity, WireCall
 
 REGION = "ap-southeast-1"
@@ -119,6 +120,11 @@ def copy_to(key: str = "k.jpg", **changes: Any) -> HeldCopy:  # noqa: ANN401  (a
     return HeldCopy(**(usual | changes))
 
 
+def hold(quarantine: OssQuarantine, found: StoredObject, copy: HeldCopy) -> Copied:
+    """Copy with all the time that it takes."""
+    return quarantine.hold(found, copy, keep_going=lambda: None)
+
+
 def refusal(call: Callable[[], object], expected: type[WardenError]) -> str:
     """The message with which the call is refused; checked for secrets, whatever the test is about."""
     with pytest.raises(WardenError) as caught:
@@ -132,5 +138,6 @@ def refusal(call: Callable[[], object], expected: type[WardenError]) -> str:
 def without(*actions: str) -> Identity:
     """The role without some rights."""
     every = {"oss:GetObject", "oss:GetObjectTagging", "oss:PutObject", "oss:PutObjectTagging", "oss:DeleteObject"}
+    every |= {"oss:ListMultipartUploads", "oss:ListParts", "oss:AbortMultipartUpload"}
     rights = frozenset((action, "*") for action in every - set(actions))
     return Identity(ROLE.access_key_id, ROLE.access_key_secret, ROLE.security_token, rights)

@@ -169,6 +169,11 @@ def test_codes_without_a_class_are_mapped_too(status: int, code: str | None, exp
         (403, "SecurityTokenExpired", "the token has run out"),
         (403, "RequestTimeTooSkewed", "15 minutes off"),
         (400, "InvalidArgument", "no fault of the object"),
+        (409, "FileImmutable", "until its time is over nobody can remove or overwrite it"),
+        (409, "FileAlreadyExists", "nothing is overwritten"),
+        (403, "KmsServiceNotEnabled", "has not activated"),
+        (400, "InvalidEncryptionAlgorithmError", "names an encryption"),
+        (400, "PublicEndpointForbidden", "set OSS_ENDPOINT to the internal one"),
     ],
 )
 def test_operator_is_told_what_to_mend(status: int, code: str, hint: str) -> None:
@@ -176,6 +181,31 @@ def test_operator_is_told_what_to_mend(status: int, code: str, hint: str) -> Non
     message = said_safely(translate(server_error(status, code), "tag uploads/'a.jpg'"))
     assert message.startswith(f"could not tag uploads/'a.jpg': OSS says {code} (HTTP {status}, request R-1); ")
     assert hint in message
+
+
+@pytest.mark.parametrize(
+    ("doing", "right"),
+    [
+        ("copy uploads/'a.jpg'", "kms:Decrypt and kms:GenerateDataKey on the key"),
+        ("read held/'a.jpg'", "oss:GetObject, and kms:Decrypt on the key"),
+        ("read the tags of held/'a.jpg'", "oss:GetObjectTagging "),
+        ("list the unfinished copies of held/'a.jpg'", "oss:ListMultipartUploads "),
+        ("list the parts of held/'a.jpg'", "oss:ListParts "),
+        ("abort the copy to held/'a.jpg'", "oss:AbortMultipartUpload "),
+    ],
+)
+def test_missing_right_is_named_by_the_call(doing: str, right: str) -> None:
+    """In RAM's words."""
+    assert right in said_safely(translate(server_error(403, "AccessDenied"), doing))
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [("InvalidObjectState", "an archived object has to be restored first"), ("OperationNotSupported", "of this kind")],
+)
+def test_reason_why_nothing_is_copied_is_true(code: str, reason: str) -> None:
+    """What is not archived can't be restored."""
+    assert said_safely(translate(server_error(400, code), "copy uploads/'a.jpg'")).endswith(reason)
 
 
 def test_error_without_a_code_is_named_by_its_class() -> None:

@@ -35,6 +35,7 @@ from tests.adapters.oss.oss_world import (
     body,
     copy_to,
     exists,
+    hold,
     look,
     pause_versioning,
     refusal,
@@ -91,7 +92,7 @@ def test_head_in_a_suspended_bucket_answers_null(store: OssStore, owner: Owner) 
     owner("paused").put_object("a.jpg", b"second")
     found = look(store, "paused")
     assert (found.version_id, found.is_pinned) == ("null", False)
-    assert [version.size_bytes for version in store.versions("paused", "a.jpg")] == [6, 5]
+    assert [version.size_bytes for version in store.versions("paused", "a.jpg").versions] == [6, 5]
 
 
 def test_link_answers_for_itself(store: OssStore, owner: Owner) -> None:
@@ -118,7 +119,7 @@ def test_link_that_leads_nowhere_hides_no_version(store: OssStore, owner: Owner,
     assert (found.is_symlink, found.is_pinned) == (True, True)
     assert found.version_id not in {None, first}
     assert look(store, "versions", version_id=found.version_id) == found
-    assert [version.version_id for version in store.versions("versions", "a.jpg")] == [found.version_id, first]
+    assert [version.version_id for version in store.versions("versions", "a.jpg").versions] == [found.version_id, first]
 
 
 def test_link_removed_between_two_looks_is_nothing(store: OssStore, owner: Owner, script: Script) -> None:
@@ -138,7 +139,7 @@ def test_versions_are_of_exactly_this_key(store: OssStore, owner: Owner) -> None
     bucket.put_object("a.jp", b"other")
     second = bucket.put_object("a.jpg", b"second").versionid
     bucket.delete_object("a.jpg")
-    versions = store.versions("versions", "a.jpg")
+    versions = store.versions("versions", "a.jpg").versions
     assert [(version.version_id, version.is_current) for version in versions] == [(second, False), (first, False)]
     head = look(store, "versions", version_id=first)
     assert (versions[1].etag, versions[1].last_modified) == (head.etag, head.last_modified)
@@ -149,14 +150,16 @@ def test_current_version_is_marked(store: OssStore, owner: Owner) -> None:
     """The newest, unless it is deleted."""
     owner("versions").put_object("a.jpg", b"first")
     owner("versions").put_object("a.jpg", b"second")
-    assert [version.is_current for version in store.versions("versions", "a.jpg")] == [True, False]
+    assert [version.is_current for version in store.versions("versions", "a.jpg").versions] == [True, False]
 
 
 def test_versions_are_read_page_by_page(store: OssStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """OSS parts the versions of one key too; behind the last of them no page is asked for."""
     markers: list[tuple[str, str]] = []
 
-    def page(bucket: object, *, prefix: str, max_keys: int, key_marker: str, versionid_marker: str) -> SimpleNamespace:
+    def page(
+        bucket: object, *, prefix: str, max_keys: int, key_marker: str = "", versionid_marker: str = ""
+    ) -> SimpleNamespace:
         """Two versions a page, five of the key, then another key."""
         del bucket
         assert max_keys == 999
@@ -168,7 +171,10 @@ def test_versions_are_read_page_by_page(store: OssStore, monkeypatch: pytest.Mon
         )
 
     monkeypatch.setattr(oss2.Bucket, "list_object_versions", page)
-    assert [version.version_id for version in store.versions("versions", "a.jpg")] == ["0", "1", "2", "3", "4"]
+    pages = [store.versions("versions", "a.jpg")]
+    while pages[-1].after is not None:
+        pages.append(store.versions("versions", "a.jpg", pages[-1].after))
+    assert [[version.version_id for version in page.versions] for page in pages] == [["0", "1"], ["2", "3"], ["4"]]
     assert markers == [("", ""), ("a.jpg", "1"), ("a.jpg", "3")]
 
 
@@ -191,10 +197,10 @@ def test_odd_keys_are_exact_in_every_call(store: OssStore, owner: Owner, key: st
     bucket = owner("versions")
     bucket.put_object(key, b"hello")
     found = look(store, "versions", key)
-    assert [version.version_id for version in store.versions("versions", key)] == [found.version_id]
+    assert [version.version_id for version in store.versions("versions", key).versions] == [found.version_id]
     store.write_tags(found, {"a": "b"})
     assert store.read_tags(found) == {"a": "b"}
-    OssQuarantine(store).hold(found, copy_to())
+    hold(OssQuarantine(store), found, copy_to())
     assert body(owner, "held", "k.jpg") == b"hello"
     store.delete(found)
     assert store.head("versions", key) is None
@@ -272,7 +278,7 @@ def test_delete_removes_exactly_the_version(store: OssStore, owner: Owner) -> No
     first = owner("versions").put_object("a.jpg", b"first").versionid
     second = owner("versions").put_object("a.jpg", b"second").versionid
     store.delete(look(store, "versions", version_id=first))
-    assert [version.version_id for version in store.versions("versions", "a.jpg")] == [second]
+    assert [version.version_id for version in store.versions("versions", "a.jpg").versions] == [second]
     assert exists(owner, "versions")
 
 
@@ -281,7 +287,7 @@ def test_delete_in_a_suspended_bucket_removes_the_null_version(store: OssStore, 
     pause_versioning(owner)
     owner("paused").put_object("a.jpg", b"second")
     store.delete(look(store, "paused"))
-    assert [version.size_bytes for version in store.versions("paused", "a.jpg")] == [5]
+    assert [version.size_bytes for version in store.versions("paused", "a.jpg").versions] == [5]
 
 
 @pytest.mark.parametrize("bucket", ["uploads", "paused"])
@@ -367,12 +373,12 @@ def test_blank_key_can_not_be_signed(store: OssStore, owner: Owner, key: str) ->
     [
         ("oss:GetObject", lambda store, _: store.head("uploads", "a.jpg")),
         ("oss:GetObject", lambda store, _: store.link("uploads", "a.jpg")),
-        ("oss:ListObjectVersions", lambda store, _: store.versions("uploads", "a.jpg")),
+        ("oss:ListObjectVersions", lambda store, _: store.versions("uploads", "a.jpg").versions),
         ("oss:GetObjectTagging", lambda store, found: store.read_tags(found)),
         ("oss:PutObjectTagging", lambda store, found: store.write_tags(found, {"a": "b"})),
         ("oss:DeleteObject", lambda store, found: store.delete(found)),
-        ("oss:PutObject", lambda store, found: OssQuarantine(store).hold(found, copy_to())),
-        ("oss:PutObject", lambda store, found: OssQuarantine(store).hold(found, copy_to(sidecar=b"{}"))),
+        ("oss:PutObject", lambda store, found: hold(OssQuarantine(store), found, copy_to())),
+        ("oss:PutObject", lambda store, found: hold(OssQuarantine(store), found, copy_to(sidecar=b"{}"))),
     ],
 )
 def test_missing_right_is_the_operators(
@@ -409,7 +415,7 @@ def test_missing_bucket_is_the_operators(store: OssStore, owner: Owner) -> None:
     """A quarantine that is not there is no object that is gone: the source must stay."""
     owner("uploads").put_object("a.jpg", b"hello")
     found = look(store, "uploads")
-    message = refusal(lambda: OssQuarantine(store).hold(found, copy_to(bucket="nowhere")), OperatorError)
+    message = refusal(lambda: hold(OssQuarantine(store), found, copy_to(bucket="nowhere")), OperatorError)
     assert "create the bucket" in message
     refusal(lambda: store.head("nowhere", "a.jpg"), OperatorError)
 
@@ -419,8 +425,8 @@ def test_name_that_no_bucket_has_is_the_operators(store: OssStore, owner: Owner,
     """The SDK refuses it before it is sent."""
     owner("uploads").put_object("a.jpg", b"hello")
     found = look(store, "uploads")
-    refusal(lambda: OssQuarantine(store).hold(found, copy_to(bucket=name, sidecar=b"{}")), OperatorError)
-    refusal(lambda: OssQuarantine(store).hold(found, copy_to(bucket=name)), OperatorError)
+    refusal(lambda: hold(OssQuarantine(store), found, copy_to(bucket=name, sidecar=b"{}")), OperatorError)
+    refusal(lambda: hold(OssQuarantine(store), found, copy_to(bucket=name)), OperatorError)
     refusal(lambda: store.delete(replace(found, bucket=name)), OperatorError)
 
 
@@ -430,7 +436,7 @@ def test_sdk_logs_no_secret(connect: Connect, owner: Owner, caplog: pytest.LogCa
     set_up_log("DEBUG")
     owner("uploads").put_object("a.jpg", b"hello")
     store = connect()
-    OssQuarantine(store).hold(look(store, "uploads"), copy_to())
+    hold(OssQuarantine(store), look(store, "uploads"), copy_to())
     store.sign(look(store, "uploads"), expires_s=60)
     wrong = Identity(ROLE.access_key_id, "wrong-secret", ROLE.security_token)
     refusal(lambda: connect(wrong).versions("uploads", "a.jpg"), OperatorError)
@@ -442,12 +448,12 @@ def test_sdk_logs_no_secret(connect: Connect, owner: Owner, caplog: pytest.LogCa
 CALLS: dict[str, Callable[[OssStore, StoredObject], object]] = {
     "HeadObject": lambda store, found: store.head(found.bucket, found.key),
     "GetSymlink": lambda store, found: store.link(found.bucket, found.key),
-    "ListObjectVersions": lambda store, found: store.versions(found.bucket, found.key),
+    "ListObjectVersions": lambda store, found: store.versions(found.bucket, found.key).versions,
     "GetObjectTagging": lambda store, found: store.read_tags(found),
     "PutObjectTagging": lambda store, found: store.write_tags(found, {"a": "b"}),
     "DeleteObject": lambda store, found: store.delete(found),
-    "CopyObject": lambda store, found: OssQuarantine(store).hold(found, copy_to()),
-    "PutObject": lambda store, found: OssQuarantine(store).hold(found, copy_to(sidecar=b"{}")),
+    "CopyObject": lambda store, found: hold(OssQuarantine(store), found, copy_to()),
+    "PutObject": lambda store, found: hold(OssQuarantine(store), found, copy_to(sidecar=b"{}")),
 }
 
 
@@ -486,14 +492,14 @@ def test_two_faults_are_waited_out(
 def test_lasting_fault_is_for_the_next_delivery(
     store: OssStore, script: Script, owner: Owner, operation: str, fault: Fault
 ) -> None:
-    """After three tries; the message names the object and no secret."""
+    """After three tries, and a look whether the copy was made; the message names the object and no secret."""
     owner("versions").put_object("a.jpg", b"hello")
     found = look(store, "versions")
     script.faults = {operation: [fault] * 3}
     script.operations.clear()
     message = refusal(lambda: CALLS[operation](store, found), StoreUnavailable)
     assert message.startswith("could not ")
-    assert script.operations == [operation] * 3
+    assert script.operations == [operation] * 3 + ["HeadObject"] * (operation == "CopyObject")
 
 
 @pytest.mark.parametrize("operation", ["ListObjectVersions", "GetObjectTagging"])
