@@ -61,8 +61,11 @@ HTTP_SERVER_ERROR = 500
 # Refusals that pass: a request that took too long to arrive, and too many of them.
 HTTP_TOO_MANY_REQUESTS = 429
 PASSING_STATUSES = frozenset({408, HTTP_TOO_MANY_REQUESTS})
+# What the SDK says, in prose alone, of a request that never left: nobody can have billed it.
+NEVER_SENT = re.compile(r"NewConnectionError|NameResolutionError|ConnectTimeoutError")
 DATA_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 HIGHEST_CONFIDENCE = 100
+NO_VERDICT = "the moderation service answered with something else than a verdict"
 
 
 class _Result(msgspec.Struct, rename="pascal"):
@@ -191,13 +194,23 @@ class GreenModerator:
                 self._pace.throttle()
             raise _http_refusal(exc) from exc
         except UnretryableException as exc:
-            raise _no_answer(exc) from exc
+            raise self._no_answer(exc) from exc
+
+    def _no_answer(self, exc: UnretryableException) -> NoVerdict:
+        """No connection, no answer in time, or an answer that is no JSON."""
+        inner = getattr(exc, "inner_exception", None)
+        message = f"the moderation service gave no readable answer in time ({type(inner).__name__})"
+        return self._unread(message, may_be_paid=not NEVER_SENT.search(str(inner)))
+
+    def _unread(self, message: str, *, may_be_paid: bool) -> NoVerdict:
+        self._meter.maybe_billed += may_be_paid
+        return NoVerdict(FailureKind.UNAVAILABLE, message, may_be_paid=may_be_paid)
 
     def _answer(self, body: object) -> _Body:
         try:
             answer = msgspec.convert(body, _Body)
         except msgspec.ValidationError as exc:
-            raise _unreadable_answer(exc, is_paid=False) from exc
+            raise self._unread(f"{NO_VERDICT}: {exc}", may_be_paid=True) from exc
         self._note_request_id(answer.request_id)
         return answer
 
@@ -210,7 +223,7 @@ class GreenModerator:
         try:
             data = msgspec.convert(body.get("Data"), _Data)
         except msgspec.ValidationError as exc:
-            raise _unreadable_answer(exc, is_paid=True) from exc
+            raise NoVerdict(FailureKind.UNAVAILABLE, f"{NO_VERDICT}: {exc}", is_paid=True) from exc
         return Verdict(
             service=self._service,
             risk=data.risk_level,
@@ -246,7 +259,8 @@ def _refusal(answer: _Body) -> NoVerdict | OperatorError:
     if answer.code in OPERATOR_CODES:
         return OperatorError(f"{facts}; {OPERATOR_CODES[answer.code]}")
     meaning = MEANINGS.get(answer.code, "which its documentation does not know")
-    return NoVerdict(CODES.get(answer.code, FailureKind.UNAVAILABLE), f"{facts}: {meaning}")
+    kind = CODES.get(answer.code, FailureKind.UNAVAILABLE)
+    return NoVerdict(kind, f"{facts}: {meaning}", is_throttled=answer.code == THROTTLED)
 
 
 def _http_refusal(exc: ResponseException) -> NoVerdict | OperatorError:
@@ -255,21 +269,10 @@ def _http_refusal(exc: ResponseException) -> NoVerdict | OperatorError:
     # Without a status the SDK refused the request before it was sent.
     ours = exc.status_code is None or HTTP_BAD_REQUEST <= exc.status_code < HTTP_SERVER_ERROR
     if _is_throttled(exc) or not ours or exc.status_code in PASSING_STATUSES:
-        return NoVerdict(FailureKind.UNAVAILABLE, facts)
+        return NoVerdict(FailureKind.UNAVAILABLE, facts, is_throttled=_is_throttled(exc))
     return OperatorError(f"{facts}; check the function's role: it needs yundun-greenweb:ImageModeration")
 
 
 def _is_throttled(exc: ResponseException) -> bool:
     is_named_so = isinstance(exc, ThrottlingException) or str(exc.code).startswith("Throttling")
     return is_named_so or exc.status_code == HTTP_TOO_MANY_REQUESTS
-
-
-def _no_answer(exc: UnretryableException) -> NoVerdict:
-    """No connection, no answer in time, or an answer that is no JSON: the SDK tells these apart only in prose."""
-    inner = type(getattr(exc, "inner_exception", None)).__name__
-    return NoVerdict(FailureKind.UNAVAILABLE, f"the moderation service gave no readable answer in time ({inner})")
-
-
-def _unreadable_answer(exc: msgspec.ValidationError, *, is_paid: bool) -> NoVerdict:
-    facts = f"the moderation service answered with something else than a verdict: {exc}"
-    return NoVerdict(FailureKind.UNAVAILABLE, facts, is_paid=is_paid)
