@@ -2,6 +2,7 @@
 
 Three forms carry the same record: the native OSS trigger (`{"events": [record, …]}`), and EventBridge, which delivers
 each record as the `data` of a CloudEvents object (`source: acs.oss`), alone or in a list.
+A dead letter that an operator sends again has the native form, marked: `{"redriven": true, "events": [record, …]}`.
 Source of the form: the sample event of the Function Compute documentation; the key is raw there, never URL-encoded.
 """
 
@@ -14,17 +15,20 @@ from handler.errors import BadEvent
 from handler.model import Upload
 
 SYMLINK_EVENT = "ObjectCreated:PutSymlink"
+# Replication wrote a new object into its destination, or wrote over one. No other event announces a replica.
+# Source: "Configure a native OSS trigger" (event types) of the Function Compute documentation.
+REPLICA_EVENTS = frozenset({"ObjectReplication:ObjectCreated", "ObjectReplication:ObjectModified"})
+# What may tell of a link: a copy and a replica of a link are links too, and of neither's etag anything is documented.
+LINK_EVENTS = REPLICA_EVENTS | {SYMLINK_EVENT, "ObjectCreated:CopyObject"}
 # Each of these leaves finished bytes under a key. All else (a part of an upload, a removal) is recorded and ignored.
-JUDGED_EVENTS = frozenset(
-    {
-        "ObjectCreated:PutObject",
-        "ObjectCreated:PostObject",
-        "ObjectCreated:CopyObject",
-        "ObjectCreated:CompleteMultipartUpload",
-        "ObjectCreated:AppendObject",
-        SYMLINK_EVENT,
-    }
-)
+JUDGED_EVENTS = REPLICA_EVENTS | {
+    "ObjectCreated:PutObject",
+    "ObjectCreated:PostObject",
+    "ObjectCreated:CopyObject",
+    "ObjectCreated:CompleteMultipartUpload",
+    "ObjectCreated:AppendObject",
+    SYMLINK_EVENT,
+}
 
 # JSON can name half a character (`"\ud800"`); no object in OSS can.
 SURROGATE = re.compile("[\ud800-\udfff]")
@@ -37,8 +41,27 @@ def parse_event(event: bytes) -> list[Upload | BadEvent]:
 
     Raises BadEvent where the event as a whole is none that OSS or EventBridge sends.
     """
-    records = _records(_decode(event))
-    return [_parse_record(record, place) for place, record in records]
+    return [_parse_record(record, place) for place, record in read_records(event)]
+
+
+def read_records(event: bytes) -> list[tuple[str, object]]:
+    """Every record of an event as it stands, in order, each with its place, e.g. `events[0]`.
+
+    Raises BadEvent where the event as a whole is none that OSS or EventBridge sends.
+    """
+    return _records(_decode(event))
+
+
+def is_redriven(event: bytes) -> bool:
+    """Whether an operator sent it again: `"redriven": true` beside the records, and never inside one.
+
+    What is inside a record may be an uploader's words; no trigger writes anything beside the records.
+    """
+    try:
+        document = _decode(event)
+    except BadEvent:
+        return False
+    return isinstance(document, dict) and document.get("redriven") is True
 
 
 def spellings(key: str) -> list[str]:
@@ -58,7 +81,6 @@ def _decode(event: bytes) -> object:
 
 
 def _records(document: object) -> list[tuple[str, object]]:
-    """The records with their places in the document, e.g. `events[0]`."""
     if isinstance(document, dict) and isinstance(document.get("events"), list):
         records = [(f"events[{i}]", record) for i, record in enumerate(document["events"])]
     elif isinstance(document, dict) and "data" in document:
@@ -97,7 +119,7 @@ def _upload(record: object, place: str) -> Upload:
     name = _get(record, place, "eventName", str).removeprefix("oss:")
     judged = name in JUDGED_EVENTS
     # An upload part or a removal carries no etag: what is ignored needs only a name to be recorded by.
-    etag = _get(record, place, "oss.object.eTag", str, None if judged else "")
+    etag = _get(record, place, "oss.object.eTag", str, None if judged and name not in LINK_EVENTS else "")
     upload = Upload(
         bucket=_get(record, place, "oss.bucket.name", str),
         key=_get(record, place, "oss.object.key", str),
@@ -118,7 +140,7 @@ def _check(upload: Upload, place: str, *, judged: bool) -> None:
     named = {"oss.bucket.name": upload.bucket, "oss.object.key": upload.key}
     if judged:
         named |= {"responseElements.requestId": upload.request_id}
-    if judged and upload.event_name != SYMLINK_EVENT:
+    if judged and upload.event_name not in LINK_EVENTS:
         named |= {"oss.object.eTag": upload.etag}
     for path, value in named.items():
         if not value:

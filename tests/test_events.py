@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.errors import BadEvent
-from handler.events import parse_event
+from handler.events import is_redriven, parse_event
 from handler.model import Upload
 
 CASES = Path(__file__).parent / "events"
@@ -157,3 +157,23 @@ def test_each_record_of_any_event_gives_one_result_in_order(changes: list[tuple[
     for i, result in enumerate(records):
         assert isinstance(result, Upload) or str(result).startswith(f"events[{i}]")
         str(result).encode()
+
+
+@pytest.mark.parametrize(
+    ("event", "is_it"),
+    [
+        (b'{"redriven": true, "events": []}', True),
+        (b'{"redriven": true, "data": {}}', True),
+        (b'{"redriven": "true", "events": []}', False),
+        (b'{"redriven": 1, "events": []}', False),
+        (b'{"redriven": false, "events": []}', False),
+        (b'{"events": [{"redriven": true}]}', False),
+        (b'{"data": {"redriven": true}}', False),
+        (b'[{"redriven": true}]', False),
+        (b"true", False),
+        (b"{", False),
+    ],
+)
+def test_only_beside_the_records_is_an_event_said_to_be_redriven(event: bytes, is_it: bool) -> None:  # noqa: FBT001
+    """What stands inside a record may be an uploader's words."""
+    assert is_redriven(event) == is_it
