@@ -46,8 +46,8 @@ def command(  # noqa: PLR0913  (click hands over each option by its name)
 ) -> None:
     """Show every upload of KEY: what was judged, decided and done, and where it is now.
 
-    The ledger is asked day by day, one call a day and three for each upload found; the quarantine and the bucket by
-    the key itself, however old. Changes nothing.
+    The ledger is asked day by day, one call a day and three for each upload found, one for the key's releases and one
+    for each of these; the quarantine and the bucket by the key itself, however old. Changes nothing.
 
     Exit codes: 0 something was found, 1 nothing was (or OSS refused), 2 the command line is wrong.
     """
@@ -93,7 +93,7 @@ def show_trace(console: Console, trace: Trace) -> None:
         "decided": f"{decision['action']} by {decision['rule']}: {decision['reason']}" if decision else "",
         "held for": " ".join(f"{k}={v}" for k, v in document.get("provenance", {}).items() if k in {"rule", "labels"}),
         "error": trace.error or "",
-        "released": f"by {trace.release['by']}: {trace.release['reason']}" if trace.release else "",
+        "released": "{state} by {by}: {reason}".format(**trace.release) if trace.release else "",
         "location": f"{trace.location} ({'there' if trace.is_there else 'no longer there'})" if trace.location else "",
     }
     for name, text in facts.items():

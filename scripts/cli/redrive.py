@@ -11,7 +11,7 @@ from handler.credentials import Credentials
 from handler.errors import WardenError
 from scripts.operations.account import explained
 from scripts.operations.dead_letters import Letter, Strange, read_letters
-from scripts.operations.invoking import Invoker
+from scripts.operations.invoking import MOST_EVENT_BYTES, Invoker
 from scripts.workbench.terminal import open_console, styled
 
 LEFT = 1
@@ -47,8 +47,10 @@ def command(  # noqa: PLR0913  (click hands over each option by its name)
     """Show why events failed for good, and send them again.
 
     A FILE holds what Function Compute hands to a failure destination: one JSON object, a list, or one a line. Each
-    event is sent once, however often it is in the files; what was sent is noted in a journal beside the first FILE, and
-    not sent again. What is no dead letter of this function is named and left alone. Without --yes nothing is sent.
+    event is sent once in a run, by its newest letter; the letters that were sent are noted in a journal beside the
+    first FILE, and not sent again. An event that fails for good once more makes a new letter, which is. Events are sent
+    marked as redriven, so that the function does not take them for given up. What is no dead letter of this function is
+    named and left alone. Without --yes nothing is sent.
 
     Exit codes: 0 all is sent (or would be), 1 something was left alone or refused, 2 the command line is wrong.
     """
@@ -59,8 +61,15 @@ def command(  # noqa: PLR0913  (click hands over each option by its name)
         with explained():
             invoker = connect(function, account, endpoint, region)
     left = 0
-    for letter in read_letters(files, function):
-        state = "left alone" if isinstance(letter, Strange) else settle(letter, sent, invoker, journal)
+    letters = read_letters(files, function)
+    newest = find_newest(letters)
+    for letter in letters:
+        if isinstance(letter, Strange):
+            state = "left alone"
+        elif newest[letter.event].digest != letter.digest:
+            state = f"same event as {newest[letter.event].place}"
+        else:
+            state = settle(letter, sent, invoker, journal)
         left += state == "left alone" or state.startswith("refused")
         show(letter, state, as_json=as_json)
     if not yes and not as_json:
@@ -77,6 +86,17 @@ def connect(function: str, account: str | None, endpoint: str | None, region: st
     return Invoker(Credentials.find(None, os.environ), endpoint=url, region=region, function=function)
 
 
+def find_newest(letters: list[Letter | Strange]) -> dict[str, Letter]:
+    """The newest letter of each event; of the same letter twice, the first."""
+    newest: dict[str, Letter] = {}
+    for letter in letters:
+        if isinstance(letter, Letter):
+            known = newest.setdefault(letter.event, letter)
+            if letter.timestamp > known.timestamp:
+                newest[letter.event] = letter
+    return newest
+
+
 def settle(letter: Letter, sent: set[str], invoker: Invoker | None, journal: Path) -> str:
     """Send one letter, unless it was sent; the note is written after, so that a crash sends it twice and never not."""
     if letter.digest in sent:
@@ -84,14 +104,18 @@ def settle(letter: Letter, sent: set[str], invoker: Invoker | None, journal: Pat
     if invoker is None:
         sent.add(letter.digest)
         return "would send"
+    size_bytes = len(letter.event.encode())
+    is_marked = size_bytes <= MOST_EVENT_BYTES
     try:
-        invoker.invoke(letter.payload)
+        invoker.invoke(letter.event if is_marked else letter.payload)
     except WardenError as exc:
         return f"refused: {exc}"
     sent.add(letter.digest)
     with journal.open("a") as file:
         file.write(letter.digest + "\n")
-    return "sent"
+    if is_marked:
+        return "sent"
+    return f"sent as it was: with its mark it would have {size_bytes} bytes; Function Compute takes {MOST_EVENT_BYTES}"
 
 
 def show(letter: Letter | Strange, state: str, *, as_json: bool) -> None:

@@ -7,9 +7,11 @@ from dataclasses import asdict
 import click
 
 from scripts.operations.account import Account, account_options, explained, open_account
-from scripts.operations.restoring import Restore, carry_out, plan_restore
+from scripts.operations.releases import Grounds
+from scripts.operations.restoring import Restore, Where, carry_out, plan_restore
 from scripts.workbench.terminal import open_console, styled
 
+SHOWN = frozenset({"headers", "metadata", "tags", "acl", "storage_class", "encryption"})
 EXAMPLES = """\b
 Examples:
   scripts/warden restore quarantine/held/uploads/0f3c-5A.jpg --reason "a statue, see ticket 4711"
@@ -22,6 +24,10 @@ Examples:
 @click.option("--reason", required=True, help="Why, for whoever asks later. Kept in the ledger and in the log.")
 @click.option("--by", default=getpass.getuser, help="Who says so [default: your user name].")
 @click.option("--ledger", envvar="LEDGER_BUCKET", show_envvar=True, required=True, help="The ledger's bucket.")
+@click.option(
+    "--quarantine", envvar="QUARANTINE_BUCKET", show_envvar=True, required=True, help="The quarantine bucket."
+)
+@click.option("--prefix", default="held/", show_default=True, help="The policy's quarantine.prefix.")
 @click.option("--tag-prefix", default="moderation-", show_default=True, help="The policy's tags.prefix.")
 @click.option("--yes", is_flag=True, help="Do it. Without this, only say what would be done.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
@@ -32,6 +38,8 @@ def command(  # noqa: PLR0913  (click hands over each option by its name)
     reason: str,
     by: str,
     ledger: str,
+    quarantine: str,
+    prefix: str,
     tag_prefix: str,
     yes: bool,
     as_json: bool,
@@ -40,20 +48,21 @@ def command(  # noqa: PLR0913  (click hands over each option by its name)
 ) -> None:
     """Put the quarantined object at LOCATION (bucket/key) back where it was, and let it stay there.
 
-    It gets its headers, metadata and tags back and is marked passed. A release in the ledger keeps the function from
-    judging it again. Nothing is overwritten: where a newer upload has the key, it is refused. The copy in quarantine
-    stays. Without --yes nothing is changed.
+    It gets its headers, metadata, tags, ACL and storage class back and is marked passed; what can't come back is said
+    in a note. A release in the ledger keeps the function from judging it again. Nothing is overwritten: where a newer
+    upload has the key, it is refused, and so is what is not in the quarantine. The copy in quarantine stays. Run
+    again after it was interrupted, it does what is left. Without --yes nothing is changed.
 
     Exit codes: 0 it is back (or would be), 1 it can't be brought back, 2 the command line is wrong.
     """
     if not reason.strip():
         raise click.BadParameter("say why, in a few words", param_hint="--reason")
     with explained():
-        account = open_account(endpoint, region)
-        plan = plan_restore(account, ledger, location, tag_prefix)
+        account, where = open_account(endpoint, region), Where(quarantine, prefix, ledger, tag_prefix)
+        plan = plan_restore(account, where, location)
         done = yes and not plan.is_done
         if done:
-            carry_out(account, ledger, plan, by=by, reason=reason)
+            carry_out(account, where, plan, Grounds(by, reason))
     if as_json:
         click.echo(json.dumps({"v": 1, "done": done, **describe(plan), "by": by, "reason": reason}))
     else:
@@ -66,7 +75,8 @@ def describe(plan: Restore) -> dict[str, object]:
         "from": plan.held.copy.location,
         "to": f"{plan.held.bucket}/{plan.held.key}",
         "was_done_before": plan.is_done,
-        "object": {k: v for k, v in asdict(plan.copy).items() if k in {"headers", "metadata", "tags"}},
+        "was_interrupted": plan.unfinished is not None,
+        "object": {name: value for name, value in asdict(plan.copy).items() if name in SHOWN},
         "provenance": plan.held.facts,
         "notes": plan.notes,
     }
@@ -85,10 +95,12 @@ def show(account: Account, plan: Restore, *, done: bool, by: str, reason: str) -
     console.print(styled("headers         ", json.dumps(copy.headers)))
     console.print(styled("metadata        ", json.dumps(copy.metadata)))
     console.print(styled("tags            ", json.dumps(copy.tags)))
+    console.print(styled("ACL             ", copy.acl))
+    console.print(styled("storage class   ", copy.storage_class or "that of the bucket"))
     console.print(styled("released by     ", by, ": ", reason))
     for note in plan.notes:
         console.print(styled(("note            ", "yellow"), note))
-    if plan.beneath is not None and not plan.is_done:
+    if plan.beneath is not None and not (plan.is_done or plan.unfinished):
         console.print(styled("comes over      ", f"version {plan.beneath.version_id}, which stays below"))
     if not (done or plan.is_done):
         console.print(f"nothing was changed ({account.meter.oss} calls to OSS, all reading); add --yes to do it")

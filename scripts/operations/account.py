@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import click
@@ -12,12 +13,14 @@ import click
 from handler.adapters.ledger import OssLedger
 from handler.adapters.oss.connection import OssConnection, translated
 from handler.adapters.oss.copying import OssQuarantine
-from handler.adapters.oss.store import OssStore
+from handler.adapters.oss.store import OssStore, version_of
 from handler.credentials import Credentials
 from handler.errors import BadSettings, WardenError
 from handler.meter import Meter
+from handler.ports import StoredObject
 
 KEYS = "ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET (with ALIBABA_CLOUD_SECURITY_TOKEN for STS)"
+CHUNK_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,8 @@ class Account:
         return OssStore(public_endpoint=self.endpoint, **self._named())
 
     def quarantine(self) -> OssQuarantine:
-        """Copies in the quarantine, and out of it."""
-        return OssQuarantine(self.store())
+        """Copies in the quarantine, and out of it, to where others write."""
+        return OssQuarantine(self.store(), resumes=False)
 
     def ledger(self, bucket: str) -> OssLedger:
         """The ledger."""
@@ -94,6 +97,22 @@ def read_object(connection: OssConnection, bucket: str, key: str) -> bytes:
 
     with translated("read", bucket, key):
         return read()
+
+
+def sha256_of(connection: OssConnection, found: StoredObject) -> str:
+    """The SHA-256 of exactly these bytes, as stored, in hexadecimal; they are never held whole.
+
+    Raises ObjectGone, ObjectChanged, OperatorError and StoreUnavailable.
+    """
+    digest = sha256()
+    with translated("read", found.bucket, found.key):
+        headers = {"If-Match": f'"{found.etag}"'}
+        answer = connection.bucket(found.bucket).get_object(found.key, headers=headers, params=version_of(found))
+        with answer:
+            # oss2 would unpack what its uploader declared to be gzip.
+            while chunk := answer.resp.response.raw.read(CHUNK_BYTES):
+                digest.update(chunk)
+    return digest.hexdigest()
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from handler.errors import BadEvent
-from handler.events import parse_event
+from handler.events import SURROGATE, parse_event, read_records
 
 # A version or an alias may follow the name.
 FUNCTION = re.compile(r"functions/([^/:]+)")
@@ -26,10 +26,14 @@ FUNCTION = re.compile(r"functions/([^/:]+)")
 
 @dataclass(frozen=True)
 class Letter:
-    """One event that failed for good. `why` is what the function said at the last try; `uploads` are `bucket/key`."""
+    """One event that failed for good. `why` is what the function said at the last try; `uploads` are `bucket/key`.
+
+    `timestamp` is when, in milliseconds since 1970; -1 where the letter does not say.
+    """
 
     place: str
     request_id: str
+    timestamp: int
     function: str
     failed_at: str
     tries: int
@@ -39,8 +43,13 @@ class Letter:
 
     @property
     def digest(self) -> str:
-        """Names the event: letters with the same one would be the same work."""
-        return sha256(self.payload.encode()).hexdigest()
+        """Names this letter. An event that is sent again and fails again for good makes another letter."""
+        return sha256(json.dumps([self.request_id, self.timestamp, self.payload]).encode()).hexdigest()
+
+    @property
+    def event(self) -> str:
+        """The event as it is sent again: the same for all letters of one, however often it was sent again."""
+        return mark(self.payload)
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,17 @@ class Strange:
 
     place: str
     reason: str
+
+
+def mark(payload: str) -> str:
+    """The event in the one form in which the function knows that it was sent again: see `handler/events.py`.
+
+    Raises BadEvent where it is no event.
+    """
+    records = [record for _, record in read_records(payload.encode())]
+    text = json.dumps({"redriven": True, "events": records}, ensure_ascii=False, separators=(",", ":"))
+    # Half a character, which only an escape can carry: another record of the event is good all the same.
+    return SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
 def read_letters(paths: Iterable[Path], function: str) -> list[Letter | Strange]:
@@ -113,6 +133,7 @@ def _read(value: object, place: str, function: str) -> Letter | Strange:
         request_id=str(context.get("requestId", "")),
         function=function,
         failed_at=_time(value.get("timestamp")),
+        timestamp=value["timestamp"] if isinstance(value.get("timestamp"), int) else -1,
         tries=context["approximateInvokeCount"] if isinstance(context.get("approximateInvokeCount"), int) else 0,
         why=_why(value, context),
         uploads=tuple(f"{r.bucket}/{r.key}" for r in records if not isinstance(r, BadEvent)),

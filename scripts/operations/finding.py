@@ -1,18 +1,22 @@
 """Every upload of a key: from the ledger, from the quarantine, and from the bucket itself."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from handler.adapters.oss.connection import OssConnection
 from handler.errors import BadRecord
 from handler.json_form import check_version
+from handler.policy.rules import RELEASE
 from handler.ports import StoredObject
-from handler.upload.records import OUTCOME, UNDATED, Release, key_prefix, newest_claim, read_release, release_name
+from handler.upload.records import OUTCOME, UNDATED, key_prefix, newest_claim
+from handler.upload.releases import Release
 from scripts.operations.account import Account, list_keys
 from scripts.operations.provenance import SIDECAR, NotOurs, held_prefix, read_held
+from scripts.operations.releases import read_release_of_etag, read_releases
 
+RESTORED, RESTORE_BEGUN = "restored", "restore begun"
 AT_WORK = "at work"
 WAITS = "waits"
 
@@ -35,7 +39,8 @@ class Trace:
     """One upload of the key, as far as anything still knows of it.
 
     `status` is that of the outcome, or `at work` or `waits` (for its next delivery) where there is none yet. `document`
-    is the ledger's, in the project's JSON form. `is_there`: whether the bytes are at `location` now.
+    is the ledger's, in the project's JSON form. `release`: who brought it back and why; its `state` is `restored`, or
+    `restore begun` where that was interrupted. `is_there`: whether the bytes are at `location` now.
     """
 
     request_id: str
@@ -69,7 +74,8 @@ def find(account: Account, place: Place) -> Found:
     current = account.quarantine().find(place.bucket, place.key)
     tags = store.read_tags(current) if current is not None and current.tag_count else {}
     ordered = sorted(traces.values(), key=lambda trace: (trace.uploaded_at, trace.request_id))
-    return Found(tuple(ordered), current, tags, tuple(strange))
+    released = _with_releases(account, place, ordered, strange)
+    return Found(tuple(released), current, tags, tuple(strange))
 
 
 def days_back(days: int, now: datetime | None = None) -> list[str]:
@@ -111,7 +117,6 @@ def _trace(account: Account, place: Place, folder: str, names: list[str], strang
             etag=str(upload["etag"]),
             error=ending.get("error"),
             document=document,
-            release=_find_release(account, place, str(upload["etag"])),
         )
     except (BadRecord, KeyError, TypeError, AttributeError) as exc:
         strange.append(f"{place.ledger}/{name}: {exc}")
@@ -129,7 +134,7 @@ def _from_quarantine(account: Account, connection: OssConnection, place: Place, 
         if copy is None:
             continue
         try:
-            held = read_held(copy)
+            held = read_held(copy, place.prefix)
         except NotOurs as exc:
             strange.append(str(exc))
             continue
@@ -140,7 +145,6 @@ def _from_quarantine(account: Account, connection: OssConnection, place: Place, 
             copy.location,
             is_there=True,
             etag=held.facts.get("etag"),
-            release=_find_release(account, place, copy.etag),
             document={"provenance": held.facts},
         )
 
@@ -154,12 +158,37 @@ def _is_there(account: Account, location: str | None, etag: str) -> bool | None:
     return there is not None and there.etag == etag
 
 
-def _find_release(account: Account, place: Place, etag: str) -> dict[str, str] | None:
+def _with_releases(account: Account, place: Place, traces: list[Trace], strange: list[str]) -> list[Trace]:
+    """Each with the newest release that is of it."""
     if place.ledger is None:
-        return None
-    try:
-        record = account.ledger(place.ledger).read(release_name(place.bucket, place.key, etag))
-        release: Release | None = None if record is None else read_release(record, place.bucket, place.key, etag)
-    except BadRecord:
-        return None
-    return None if release is None else {"by": release.by, "reason": release.reason}
+        return traces
+    ledger = account.ledger(place.ledger)
+    releases = read_releases(ledger, place.bucket, place.key)
+    strange += [f"{place.ledger}/{name}" for name in releases.strange]
+
+    def find_release(trace: Trace) -> dict[str, str] | None:
+        fitting = (noted.release for noted in releases.noted if _is_release_of(noted.release, trace))
+        release = next(fitting, None)
+        if release is not None:
+            return _describe(release, RESTORED if release.landed else RESTORE_BEGUN)
+        old = read_release_of_etag(ledger, place.bucket, place.key, trace.etag or "") if _was_touched(trace) else None
+        return _describe(old, RESTORED) if old is not None else None
+
+    return [replace(trace, release=find_release(trace)) for trace in traces]
+
+
+def _is_release_of(release: Release, trace: Trace) -> bool:
+    """Whether it brought back what this upload left in quarantine, or is what this upload is."""
+    if release.source == trace.location:
+        return True
+    return release.landed is not None and release.landed.request_id == trace.request_id
+
+
+def _was_touched(trace: Trace) -> bool:
+    """Whether somebody may have brought it back, or it passed because somebody did."""
+    decision = (trace.document or {}).get("decision") or {}
+    return trace.status == "quarantined" or decision.get("rule") == RELEASE
+
+
+def _describe(release: Release, state: str) -> dict[str, str]:
+    return {"state": state, "by": release.by, "reason": release.reason}

@@ -36,8 +36,8 @@ class Held:
         return self.facts.get("request-id", "")
 
 
-def read_held(copy: StoredObject) -> Held:
-    """Read where a copy came from. Raises NotOurs where it isn't one of the function's.
+def read_held(copy: StoredObject, prefix: str) -> Held:
+    """Read where a copy came from; `prefix` is that of the quarantine. Raises NotOurs where it isn't the function's.
 
     Metadata can be written by anyone who can write there; the name is checked against it.
     """
@@ -47,7 +47,7 @@ def read_held(copy: StoredObject) -> Held:
     bucket, _, key = facts.get("source", "").partition("/")
     if not bucket or not key:
         raise NotOurs(f"{copy.location!r} says nothing of where it came from, so it is no copy of Bucket Warden's")
-    if bucket == copy.bucket or held_prefix(bucket, key) not in copy.key:
+    if not copy.key.startswith(prefix + held_prefix(bucket, key)):
         raise NotOurs(f"{copy.location!r} claims to be {bucket}/{key!r}, but its name is not that of its copy")
     return Held(copy, bucket, key, facts)
 

@@ -1,19 +1,34 @@
-"""Bringing a quarantined object back: first a plan, then the release and the copy, in that order."""
+"""Bringing a quarantined object back: first a plan, then an intent, the copy, and the release of what landed.
 
+Killed anywhere, it is run again: an intent whose bytes are there already is completed, any other is void after a while.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from handler.errors import ObjectGone, WardenError
-from handler.ports import HeldCopy, StoredObject
+from handler.ports import ARCHIVE_CLASSES, HeldCopy, StoredObject
 from handler.upload.holding import PREFIX
-from handler.upload.records import Release, read_release, release_name, release_record
+from handler.upload.releases import SAME_MOMENT_S, is_of
 from handler.upload.tagging import MOST_TAGS
-from scripts.operations.account import Account, read_object
+from scripts.operations.account import Account, read_object, sha256_of
 from scripts.operations.provenance import SIDECAR, Held, read_held, read_sidecar
+from scripts.operations.releases import (
+    Grounds,
+    Noted,
+    begin_release,
+    complete_interrupted,
+    complete_release,
+    is_released_by_etag,
+    read_releases,
+)
 
-# An event's time and Last-Modified are of clocks that may differ, and the latter is cut to seconds.
-SAME_MOMENT = timedelta(seconds=2)
+SAME_MOMENT = timedelta(seconds=SAME_MOMENT_S)
+# What OSS calls an object's own ACL, and its class (vendor's API reference, PutObjectACL and PutObject).
+ACLS = frozenset({"default", "private", "public-read", "public-read-write"})
+CLASSES = frozenset({"Standard", "IA", *ARCHIVE_CLASSES})
 # Headers and metadata, as a sidecar keeps them.
 Rest = tuple[dict[str, str], dict[str, str]]
 
@@ -23,43 +38,83 @@ class CannotRestore(WardenError):
 
 
 @dataclass(frozen=True)
+class Where:
+    """The quarantine with its prefix, the ledger, and how the policy's tags begin."""
+
+    quarantine: str
+    prefix: str
+    ledger: str
+    tag_prefix: str
+
+
+@dataclass(frozen=True)
 class Restore:
-    """What would be done: `copy` describes the object as it will be. `beneath` is what a version would come over."""
+    """What would be done: `copy` describes the object as it will be. `beneath` is what a version would come over.
+
+    `unfinished` is the intent of a restore that was interrupted when its copy was there: only the rest is done then.
+    """
 
     held: Held
     copy: HeldCopy
     beneath: StoredObject | None
     is_done: bool
+    unfinished: Noted | None = None
     notes: tuple[str, ...] = ()
 
 
-def plan_restore(account: Account, ledger_bucket: str, location: str, tag_prefix: str) -> Restore:
+def plan_restore(account: Account, where: Where, location: str) -> Restore:
     """Look at everything, change nothing.
 
     Raises CannotRestore, NotOurs, and what the adapters raise.
     """
-    held = read_held(_find_copy(account, location))
+    held = read_held(_find_copy(account, where, location), where.prefix)
     there = account.quarantine().find(held.bucket, held.key)
-    is_done = there is not None and _is_restored(account, ledger_bucket, held, there)
-    if there is not None and not is_done:
+    is_done = there is not None and _is_restored(account, where, held, there)
+    unfinished = None if there is None or is_done else _find_unfinished(account, where, held, there)
+    if there is not None and not (is_done or unfinished):
         _refuse_newer(held, there)
     rest = _read_rest(account, held)
-    names = [name for part in rest for name, value in part.items() if not _is_writable(value)]
-    notes = tuple(f"{name!r} can't be written in an HTTP header and is left out" for name in names)
-    tags = _restored_tags(account, held, tag_prefix)
-    return Restore(held, _describe(held, rest, tags, is_new=there is None), there, is_done, notes)
+    copy = _describe(held, rest, _restored_tags(account, held, where.tag_prefix))
+    return Restore(held, copy, there, is_done, unfinished, tuple(_notes(held, rest, unfinished)))
 
 
-def _find_copy(account: Account, location: str) -> StoredObject:
+def _find_copy(account: Account, where: Where, location: str) -> StoredObject:
+    """Look at the copy; nothing outside of the quarantine is one, whatever it says of itself."""
     bucket, _, key = location.partition("/")
     if not bucket or not key:
         raise CannotRestore(f"{location!r} is no location; one like quarantine-bucket/held/uploads/… is needed")
+    if bucket != where.quarantine or not key.startswith(where.prefix):
+        raise CannotRestore(
+            f"{location!r} is not in the quarantine, {where.quarantine}/{where.prefix}: anyone may have put it there; "
+            "if the policy's quarantine is another, say so with --quarantine and --prefix"
+        )
     copy = account.quarantine().find(bucket, key)
     if copy is None:
         raise CannotRestore(f"nothing is at {location!r}; scripts/warden find KEY says where an upload is")
     if key.endswith(SIDECAR):
         raise CannotRestore(f"{location!r} is a sidecar; the object itself is at {location.removesuffix(SIDECAR)!r}")
     return copy
+
+
+def _notes(held: Held, rest: Rest, unfinished: Noted | None) -> Iterator[str]:
+    """What a person has to know: what does not come back, or not as one would think."""
+    for name in (name for part in rest for name, value in part.items() if not _is_writable(name + value)):
+        yield f"{name!r} can't be written in an HTTP header and is left out"
+    acl, storage_class = held.facts.get("acl"), held.facts.get("storage-class")
+    if acl not in ACLS:
+        yield f"the copy does not say which ACL it had ({acl or 'nothing'}): that can't be brought back; the bucket's"
+    if storage_class not in CLASSES:
+        yield (
+            f"the copy does not say which storage class it had ({storage_class or 'nothing'}): that can't be brought "
+            "back; the bucket's"
+        )
+    if storage_class in ARCHIVE_CLASSES:
+        yield f"it is brought back as it was, {storage_class}: nobody can read it before you restore it at OSS"
+    if unfinished is not None:
+        yield (
+            "its copy was there already and only its release was missing; an event of that copy that was not delivered "
+            "before is judged like any other upload's, and then this is to be done once more"
+        )
 
 
 def _restored_tags(account: Account, held: Held, prefix: str) -> dict[str, str]:
@@ -69,56 +124,80 @@ def _restored_tags(account: Account, held: Held, prefix: str) -> dict[str, str]:
     return dict([(f"{prefix}status", "passed"), *sorted(users.items())][:MOST_TAGS])
 
 
-def _describe(held: Held, rest: Rest, tags: dict[str, str], *, is_new: bool) -> HeldCopy:
+def _describe(held: Held, rest: Rest, tags: dict[str, str]) -> HeldCopy:
     """The object as it was, without our provenance."""
-    headers, metadata = ({name: value for name, value in part.items() if _is_writable(value)} for part in rest)
+    headers, metadata = ({name: value for name, value in part.items() if _is_writable(name + value)} for part in rest)
     own = {name: value for name, value in held.copy.metadata.items() if not name.startswith(PREFIX)}
+    acl, storage_class = held.facts.get("acl", ""), held.facts.get("storage-class")
     return HeldCopy(
         held.bucket,
         held.key,
         headers={**held.copy.headers, **headers},
         metadata={**own, **metadata},
         tags=tags,
-        acl="default",
-        is_new=is_new,
+        acl=acl if acl in ACLS else "default",
+        storage_class=storage_class if storage_class in CLASSES else None,
+        encryption=held.copy.encryption,
     )
 
 
-def carry_out(account: Account, ledger_bucket: str, plan: Restore, *, by: str, reason: str) -> StoredObject:
-    """Write the release, then copy; answers with what is there now. The copy in quarantine stays.
+def carry_out(account: Account, where: Where, plan: Restore, grounds: Grounds) -> StoredObject:
+    """Say that it begins, copy, say what landed; answers with what is there now. The copy in quarantine stays.
 
-    Raises CannotRestore where it is not there in the end, and what the adapters raise.
+    Raises CannotRestore where it is not there in the end, CannotRelease, and what the adapters raise.
     """
-    held, quarantine, ledger = plan.held, account.quarantine(), account.ledger(ledger_bucket)
-
-    def release(etag: str) -> None:
-        written = Release(held.bucket, held.key, etag, by, reason)
-        ledger.write(release_name(held.bucket, held.key, etag), release_record(written, held.copy.location))
-
-    release(held.copy.etag)
-    note = quarantine.hold(held.copy, plan.copy)
-    restored = quarantine.find(held.bucket, held.key)
-    if restored is None:
-        raise CannotRestore(f"{held.bucket}/{held.key!r} was copied and is gone again; see scripts/warden find")
-    if restored.etag != held.copy.etag:
-        # An object copied in parts may get another etag, which is known only now.
-        release(restored.etag)
-        if quarantine.find(held.bucket, held.key) is None:
-            raise CannotRestore(
-                f"{held.bucket}/{held.key!r} was judged again before its release was written; its release is there "
-                "now: restore it once more"
-            )
-    if note:
-        raise CannotRestore(f"it is back, but {note}")
+    held, quarantine, ledger = plan.held, account.quarantine(), account.ledger(where.ledger)
+    if plan.unfinished is not None and plan.beneath is not None:
+        complete_interrupted(ledger, plan.unfinished, plan.beneath, grounds)
+        return _find_restored(account, held)
+    noted = begin_release(ledger, held, grounds)
+    copied = quarantine.hold(held.copy, plan.copy, keep_going=lambda: None)
+    complete_release(ledger, noted, _find_restored(account, held), copied.request_id, grounds)
+    # Only now nothing can take it for an upload of its own any more.
+    restored = _find_restored(account, held)
+    if copied.note:
+        raise CannotRestore(f"it is back, but {copied.note}")
     return restored
 
 
-def _is_restored(account: Account, ledger_bucket: str, held: Held, there: StoredObject) -> bool:
-    """Whether these very bytes are back already, with a release."""
-    if there.size_bytes != held.copy.size_bytes or (there.crc64 or there.etag) != (held.copy.crc64 or held.copy.etag):
+def _find_restored(account: Account, held: Held) -> StoredObject:
+    """What is there after a copy, where that is still the copy."""
+    restored = account.quarantine().find(held.bucket, held.key)
+    if restored is None or not _may_hold_same_bytes(restored, held.copy):
+        what = "is gone again" if restored is None else "another upload came over it"
+        raise CannotRestore(
+            f"{held.bucket}/{held.key!r} was copied and {what}; scripts/warden find says what happened; the copy in "
+            "quarantine is still there"
+        )
+    return restored
+
+
+def _is_restored(account: Account, where: Where, held: Held, there: StoredObject) -> bool:
+    """Whether these very bytes are back already, with a release of exactly the object that is there."""
+    if not _may_hold_same_bytes(there, held.copy):
         return False
-    record = account.ledger(ledger_bucket).read(release_name(held.bucket, held.key, there.etag))
-    return record is not None and bool(read_release(record, held.bucket, held.key, there.etag))
+    ledger = account.ledger(where.ledger)
+    releases = read_releases(ledger, held.bucket, held.key).noted
+    return any(is_of(noted.release, there) for noted in releases) or is_released_by_etag(ledger, there)
+
+
+def _find_unfinished(account: Account, where: Where, held: Held, there: StoredObject) -> Noted | None:
+    """The newest intent to bring back this copy, where the very bytes are there, and only the rest was not done."""
+    releases = read_releases(account.ledger(where.ledger), held.bucket, held.key).noted
+    intents = (r for r in releases if r.release.landed is None and r.release.source == held.copy.location)
+    intent = next(intents, None)
+    if intent is None or not _may_hold_same_bytes(there, held.copy):
+        return None
+    # What an uploader may have put there meanwhile can have any size, CRC-64 and etag: only the bytes tell.
+    is_same = sha256_of(account.connect(), there) == sha256_of(account.connect(), held.copy)
+    return intent if is_same else None
+
+
+def _may_hold_same_bytes(one: StoredObject, other: StoredObject) -> bool:
+    """By size and CRC-64; the etag of what was copied in parts is another, and not every copy has a CRC-64."""
+    if one.size_bytes != other.size_bytes:
+        return False
+    return one.crc64 is None or other.crc64 is None or one.crc64 == other.crc64
 
 
 def _refuse_newer(held: Held, there: StoredObject) -> None:
@@ -149,6 +228,6 @@ def _read_rest(account: Account, held: Held) -> Rest:
         return {}, {}
 
 
-def _is_writable(value: str) -> bool:
+def _is_writable(text: str) -> bool:
     """Whether HTTP can carry it in a header."""
-    return value.isascii() and value.isprintable()
+    return text.isascii() and text.isprintable()

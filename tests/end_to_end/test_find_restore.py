@@ -2,13 +2,17 @@
 
 import json
 import os
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from moto.s3.models import FakeKey
 
 from handler.adapters.ledger import OssLedger
 from handler.adapters.oss.copying import OssQuarantine
+from handler.ports import Copied, HeldCopy, StoredObject
+from handler.upload.releases import old_release_name, release_folder
 from scripts.cli.__main__ import warden
 from scripts.localcloud.wire import Fault
 from tests.end_to_end.ledgered_cloud import Ledgered
@@ -26,6 +30,54 @@ def operator(ledgered: Ledgered, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OSS_ENDPOINT", ledgered.cloud.oss.endpoint)
     monkeypatch.delenv("WATCHED_BUCKETS")
     assert os.environ["LEDGER_BUCKET"] == "ledger"
+
+
+@pytest.fixture(autouse=True)
+def _named_copies(ledgered: Ledgered, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every copy says which request finished it; where the adapter does not, its event does."""
+    hold = OssQuarantine.hold
+
+    def hold_named(
+        self: OssQuarantine, found: StoredObject, copy: HeldCopy, *, keep_going: Callable[[], None]
+    ) -> Copied:
+        copied = hold(self, found, copy, keep_going=keep_going)
+        request_id = ledgered.cloud.records[-1]["responseElements"]["requestId"]
+        return Copied(copied.note, copied.request_id or request_id)
+
+    monkeypatch.setattr(OssQuarantine, "hold", hold_named)
+
+
+class Interrupted(BaseException):
+    """The operator's command was killed."""
+
+
+# The steps of a restore after its intent.
+COPYING, COMPLETING = (OssQuarantine, "hold"), (OssLedger, "write")
+
+
+def interrupt(monkeypatch: pytest.MonkeyPatch, location: str, killed_at: tuple[type[Any], str]) -> None:
+    """Restore, and be killed right before that method."""
+
+    def die(*_: Any, **__: Any) -> None:  # noqa: ANN401
+        raise Interrupted
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*killed_at, die)
+        with pytest.raises(Interrupted):
+            CliRunner().invoke(warden, ["restore", location, *REASON, "--yes"])
+
+
+def releases(cloud: WardenCloud) -> list[Any]:
+    """Every release of the ledger, as JSON."""
+    keys = [key for key in cloud.keys("ledger") if key.startswith("release/")]
+    return [json.loads(cloud.body("ledger", key))["release"] for key in keys]
+
+
+def write_old_release(cloud: WardenCloud, key: str, etag: str) -> None:
+    """Write a release as the first layout had it."""
+    release = {"bucket": "uploads", "key": key, "etag": etag, "by": "ann", "reason": "a statue"}
+    record = {"v": 1, "release": release, "source": "quarantine/held/x"}
+    cloud.bucket("ledger").put_object(old_release_name("uploads", key, etag), json.dumps(record))
 
 
 def run(*arguments: str, code: int = 0) -> Result:
@@ -48,10 +100,9 @@ def quarantine(cloud: WardenCloud, key: str = "a/ä b.png", bucket: str = "uploa
 
 
 def event_of_the_copy(cloud: WardenCloud) -> Record:
-    """The event of the restored copy."""
-    record = cloud.records[-1]
-    assert record["eventName"] == "ObjectCreated:CopyObject"
-    return record
+    """The event of the latest copy into a watched bucket."""
+    copies = [record for record in cloud.records if record["eventName"] == "ObjectCreated:CopyObject"]
+    return next(r for r in reversed(copies) if r["oss"]["bucket"]["name"] in {"uploads", "versioned"})
 
 
 def latest_upload(cloud: WardenCloud) -> Record:
@@ -135,7 +186,7 @@ def test_an_upload_that_comes_meanwhile_is_not_overwritten(ledgered: Ledgered) -
 
     cloud.oss.observer = Late()
     result = run("restore", location, *REASON, "--yes", code=1)
-    assert "FileAlreadyExists" in result.stderr
+    assert "holds another object than" in result.stderr
     assert cloud.body("uploads", "a.png") == picture("GOOD")
 
 
@@ -172,7 +223,7 @@ def test_what_had_no_room_comes_back_too(ledgered: Ledgered) -> None:
 
 
 def test_a_large_object_is_restored_in_parts(ledgered: Ledgered, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Copied in parts it gets another etag; it is released under that one too."""
+    """Copied in parts it gets another etag, and it is that object which is released."""
     cloud = ledgered.cloud
     body = picture("NUDE") + bytes(250 * 1024)
     (document,) = cloud.deliver(cloud.upload("a.png", body))
@@ -188,44 +239,30 @@ def test_a_large_object_is_restored_in_parts(ledgered: Ledgered, monkeypatch: py
     assert cloud.body("uploads", "a.png") == body
 
 
-def test_a_large_object_judged_before_its_release_is_told(ledgered: Ledgered, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one gap of a copy in parts: its etag is known only when it is there. The second restore holds."""
-    cloud = ledgered.cloud
-    (document,) = cloud.deliver(cloud.upload("a.png", picture("NUDE") + bytes(250 * 1024)))
-    defaults = OssQuarantine.__init__.__kwdefaults__ or {}
-    monkeypatch.setitem(defaults, "single_copy_bytes", 100 * 1024)
-    monkeypatch.setitem(defaults, "part_bytes", 100 * 1024)
-    location = document["outcome"]["location"]
-    write, times = OssLedger.write, []
-
-    def write_late(self: OssLedger, name: str, record: dict[str, Any]) -> None:
-        """The function is faster than the second release."""
-        if name.startswith("release/"):
-            times.append(name)
-            if len(times) == 2:
-                (again,) = cloud.deliver(cloud.records[-1])
-                assert again["outcome"]["status"] == "quarantined"
-        write(self, name, record)
-
-    monkeypatch.setattr(OssLedger, "write", write_late)
-    assert "restore it once more" in run("restore", location, *REASON, "--yes", code=1).stderr
-    run("restore", location, *REASON, "--yes")
-    (last,) = cloud.deliver(latest_upload(cloud))
-    assert last["outcome"]["status"] == "passed"
-    assert cloud.keys("uploads") == ["a.png"]
-
-
 def test_a_redelivery_of_the_first_upload_leaves_the_restored_copy_alone(ledgered: Ledgered) -> None:
     """A delivery that was killed before its last record comes back after the restore: the restored bytes stay."""
     cloud = ledgered.cloud
     record = cloud.upload("a.png", picture("NUDE"))
-    assert ledgered.deliver(record, kill_after=8) is None
+    assert ledgered.deliver(record, kill_after=10) is None
     ((key, _),) = cloud.held()
     assert cloud.keys("uploads") == []
     run("restore", f"quarantine/{key}", *REASON, "--yes")
     (document,) = cloud.deliver(record, delivery=2)
     assert document["outcome"]["status"] == "passed"
     assert cloud.body("uploads", "a.png") == picture("NUDE")
+
+
+def test_a_redelivery_of_the_first_upload_frees_no_twin(ledgered: Ledgered) -> None:
+    """It finds other bytes of the same etag, size and second in the place of the restored ones: they are judged."""
+    cloud = ledgered.cloud
+    record = cloud.upload("a.png", picture("NUDE"))
+    assert ledgered.deliver(record, kill_after=10) is None
+    ((key, _),) = cloud.held()
+    run("restore", f"quarantine/{key}", *REASON, "--yes")
+    copy_over(cloud, twin_of(picture("NUDE")), like=event_of_the_copy(cloud))
+    (document,) = cloud.deliver(record, delivery=2)
+    # Where it can be held is not told here: the place has the first one's bytes.
+    assert (document["decision"]["rule"], document["decision"]["action"]) == ("nudity", "quarantine")
 
 
 def test_a_release_is_only_of_these_bytes_under_this_key(ledgered: Ledgered) -> None:
@@ -247,14 +284,380 @@ def test_a_broken_release_releases_nothing(ledgered: Ledgered) -> None:
     cloud = ledgered.cloud
     location = quarantine(cloud, "a.png")
     run("restore", location, *REASON, "--yes")
-    record = cloud.records[-1]
+    record = event_of_the_copy(cloud)
     (name,) = [key for key in cloud.keys("ledger") if key.startswith("release/")]
     release = json.loads(cloud.body("ledger", name))
     release["release"]["key"] = "other.png"
     cloud.bucket("ledger").put_object(name, json.dumps(release))
+    assert any("it releases something else" in line for line in find("a.png")["strange"])
     (document,) = cloud.deliver(record)
     assert document["outcome"]["status"] == "quarantined"
     assert any(line["event"] == "ledger.record-ignored" for line in cloud.log_lines())
+
+
+@pytest.mark.parametrize("bucket", ["uploads", "versioned"])
+def test_a_release_is_of_the_object_that_landed(ledgered: Ledgered, bucket: str) -> None:
+    """Its record says by which request, which bytes, which version and when."""
+    cloud = ledgered.cloud
+    location = quarantine(cloud, "a.png", bucket=bucket)
+    run("restore", location, *REASON, "--yes")
+    head = cloud.bucket(bucket).head_object("a.png").headers
+    (release,) = releases(cloud)
+    assert release["landed"] == {
+        "request_id": event_of_the_copy(cloud)["responseElements"]["requestId"],
+        "etag": head["ETag"].strip('"'),
+        "crc64": head["x-oss-hash-crc64ecma"],
+        "version_id": head.get("x-oss-version-id"),
+        "last_modified": head["Last-Modified"],
+    }
+    assert (release["source"], release["by"], release["reason"]) == (location, "ann", "a statue")
+    assert release["size_bytes"] == int(head["Content-Length"])
+    assert cloud.keys("ledger").count(release_folder(bucket, "a.png") + "1.json") == 1
+
+
+def stored(cloud: WardenCloud, bucket: str, key: str) -> FakeKey:
+    """The object itself, of which no request can change what is to be changed."""
+    found = cloud.oss._store.current(bucket, key)  # noqa: SLF001
+    assert found is not None
+    return found
+
+
+def copy_over(cloud: WardenCloud, body: bytes, *, like: Record) -> Record:
+    """Copy other bytes over `a.png`, with the etag and the time of what that event is of; no two real ones are needed.
+
+    Whoever wants to makes files of one MD5 in seconds; the stand-in is told to say so.
+    """
+    cloud.upload("source.png", body)
+    modified = stored(cloud, "uploads", "a.png").last_modified
+    cloud.bucket().copy_object("uploads", "source.png", "a.png")
+    twin = stored(cloud, "uploads", "a.png")
+    twin._etag, twin.last_modified = like["oss"]["object"]["eTag"].lower(), modified  # noqa: SLF001
+    record = cloud.records[-1]
+    record["oss"]["object"]["eTag"] = like["oss"]["object"]["eTag"]
+    return record
+
+
+def twin_of(body: bytes) -> bytes:
+    """Other bytes of the same length, in which the same is seen."""
+    return body[:-1] + bytes([body[-1] ^ 1])
+
+
+def test_an_md5_twin_of_a_restored_object_is_judged(ledgered: Ledgered) -> None:
+    """Etag, size and even Last-Modified are the same, and only the CRC-64 differs: no event passes for it."""
+    cloud = ledgered.cloud
+    location = quarantine(cloud, "a.png")
+    run("restore", location, *REASON, "--yes")
+    restored = event_of_the_copy(cloud)
+    twin = copy_over(cloud, twin_of(picture("NUDE")), like=restored)
+    head = cloud.bucket().head_object("a.png").headers
+    (release,) = releases(cloud)
+    landed = release["landed"]
+    assert (head["ETag"].strip('"'), head["Last-Modified"]) == (landed["etag"], landed["last_modified"])
+    assert head["x-oss-hash-crc64ecma"] != landed["crc64"]
+    paid = ledgered.billed
+    (document,) = cloud.deliver(restored)
+    assert (document["outcome"]["status"], document["decision"]["rule"]) == ("quarantined", "nudity")
+    assert ledgered.billed == paid + 1
+    assert cloud.deliver(twin)[0]["outcome"]["status"] != "passed"
+    assert cloud.keys("uploads") == ["source.png"]
+
+
+def test_the_same_bytes_by_another_request_are_judged(ledgered: Ledgered) -> None:
+    """A CRC-64 is no proof against who wants it equal: what counts for a live event is the request."""
+    cloud = ledgered.cloud
+    location = quarantine(cloud, "a.png")
+    run("restore", location, *REASON, "--yes")
+    again = copy_over(cloud, picture("NUDE"), like=event_of_the_copy(cloud))
+    (release,) = releases(cloud)
+    head = cloud.bucket().head_object("a.png").headers
+    assert head["x-oss-hash-crc64ecma"] == release["landed"]["crc64"]
+    assert head["Last-Modified"] == release["landed"]["last_modified"]
+    (document,) = cloud.deliver(again)
+    assert (document["outcome"]["status"], document["decision"]["rule"]) == ("quarantined", "nudity")
+
+
+class BeforeTheRelease:
+    """The function is faster than the restore: it has the copy's event before the release is complete."""
+
+    def __init__(self, cloud: WardenCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+        write = OssLedger.write
+        self.documents: list[Any] = []
+
+        def write_late(ledger: OssLedger, name: str, record: dict[str, Any]) -> None:
+            if name.startswith("release/"):
+                monkeypatch.setattr(OssLedger, "write", write)
+                self.documents = cloud.deliver(event_of_the_copy(cloud))
+            write(ledger, name, record)
+
+        monkeypatch.setattr(OssLedger, "write", write_late)
+
+
+@pytest.mark.parametrize("bucket", ["uploads", "versioned"])
+def test_an_event_before_the_release_is_complete_waits(
+    ledgered: Ledgered, monkeypatch: pytest.MonkeyPatch, bucket: str
+) -> None:
+    """It fails, unpaid and with nothing done, and passes when it is delivered again."""
+    cloud = ledgered.cloud
+    location = quarantine(cloud, "a.png", bucket=bucket)
+    paid = ledgered.billed
+    early = BeforeTheRelease(cloud, monkeypatch)
+    run("restore", location, *REASON, "--yes")
+    (document,) = early.documents
+    assert document["outcome"]["status"] == "failed"
+    assert "is under way until" in document["outcome"]["error"]
+    (again,) = cloud.deliver(event_of_the_copy(cloud), delivery=2)
+    assert (again["outcome"]["status"], again["decision"]["rule"]) == ("passed", "(release)")
+    assert ledgered.billed == paid
+
+
+@pytest.mark.parametrize("bucket", ["uploads", "versioned"])
+def test_a_restore_killed_after_its_copy_is_run_again(
+    ledgered: Ledgered, monkeypatch: pytest.MonkeyPatch, bucket: str
+) -> None:
+    """The copy's event waits; run again, the restore copies nothing and completes the release; the event passes."""
+    cloud = ledgered.cloud
+    location = quarantine(cloud, "a.png", bucket=bucket)
+    interrupt(monkeypatch, location, COMPLETING)
+    record, written = event_of_the_copy(cloud), len(cloud.records)
+    assert find("a.png", bucket=bucket)["traces"][0]["release"]["state"] == "restore begun"
+    (waits,) = cloud.deliver(record)
+    assert (waits["outcome"]["status"], cloud.error is not None) == ("failed", True)
+    said = json.loads(run("restore", location, *REASON, "--json").stdout)
+    assert (said["was_interrupted"], said["was_done_before"]) == (True, False)
+    assert any("only its release was missing" in note for note in said["notes"])
+    run("restore", location, *REASON, "--yes")
+    assert len([r for r in cloud.records[written:] if r["oss"]["bucket"]["name"] == bucket]) == 0
+    (release,) = releases(cloud)
+    assert release["landed"]["request_id"] == ""
+    (again,) = cloud.deliver(record, delivery=2)
+    assert (again["outcome"]["status"], again["decision"]["rule"]) == ("passed", "(release)")
+    assert "is back already" in run("restore", location, *REASON, "--yes").stdout
+    assert find("a.png", bucket=bucket)["traces"][0]["release"]["state"] == "restored"
+
+
+def test_a_restore_killed_before_its_copy_is_run_again(ledgered: Ledgered, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its intent is left behind and harms nothing: the next restore has a number of its own."""
+    cloud = ledgered.cloud
+    location = quarantine(cloud, "a.png")
+    interrupt(monkeypatch, location, COPYING)
+    assert cloud.keys("uploads") == []
+    run("restore", location, *REASON, "--yes")
+    assert [release["landed"] is None for release in releases(cloud)] == [True, False]
+    (document,) = cloud.deliver(event_of_the_copy(cloud))
+    assert (document["outcome"]["status"], document["decision"]["rule"]) == ("passed", "(release)")
+
+
+def test_an_interrupted_restore_frees_nothing_in_the_end(ledgered: Ledgered, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody runs it again: after its time the copy is judged like any upload."""
+    cloud = ledgered.cloud
+    location = quarantine(cloud, "a.png")
+    interrupt(monkeypatch, location, COMPLETING)
+    (name,) = [key for key in cloud.keys("ledger") if key.startswith("release/")]
+    record = json.loads(cloud.body("ledger", name))
+    record["release"]["until"] = 1.0
+    cloud.bucket("ledger").put_object(name, json.dumps(record))
+    (document,) = cloud.deliver(event_of_the_copy(cloud))
+    assert (document["outcome"]["status"], document["decision"]["rule"]) == ("quarantined", "nudity")
+
+
+def test_what_came_to_the_place_of_an_interrupted_copy_is_not_released(
+    ledgered: Ledgered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Size, CRC-64 and etag can be made on purpose: the bytes are read before an old intent is completed."""
+    cloud = ledgered.cloud
+    location = quarantine(cloud, "a.png")
+    interrupt(monkeypatch, location, COMPLETING)
+    copy_over(cloud, twin_of(picture("NUDE")), like=event_of_the_copy(cloud))
+    twin, held = stored(cloud, "uploads", "a.png"), stored(cloud, *location.split("/", 1))
+    twin.metadata["x-oss-hash-crc64ecma"] = held.metadata["x-oss-hash-crc64ecma"]
+    assert "holds another upload by now" in run("restore", location, *REASON, "--yes", code=1).stderr
+    assert [release["landed"] for release in releases(cloud)] == [None]
+
+
+def test_a_second_restore_of_the_dead_does_not_unname_the_living(
+    ledgered: Ledgered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two run at once: what one completes with the copy's request stays so."""
+    cloud = ledgered.cloud
+    location = quarantine(cloud, "a.png")
+    write = OssLedger.write
+
+    def write_after_another(self: OssLedger, name: str, record: dict[str, Any]) -> None:
+        monkeypatch.setattr(OssLedger, "write", write)
+        run("restore", location, *REASON, "--yes")
+        write(self, name, record)
+
+    monkeypatch.setattr(OssLedger, "write", write_after_another)
+    run("restore", location, *REASON, "--yes")
+    (document,) = cloud.deliver(event_of_the_copy(cloud))
+    assert document["outcome"]["status"] == "passed"
+
+
+def test_an_upload_on_top_of_the_copy_is_told(ledgered: Ledgered, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes over the copy before its release is complete is not released."""
+    cloud = ledgered.cloud
+    location = quarantine(cloud, "a.png")
+    hold = OssQuarantine.hold
+
+    def hold_slowly(self: OssQuarantine, *args: Any, **named: Any) -> Copied:  # noqa: ANN401
+        copied = hold(self, *args, **named)
+        cloud.upload("a.png", picture("GORE"))
+        return copied
+
+    monkeypatch.setattr(OssQuarantine, "hold", hold_slowly)
+    assert "another upload came over it" in run("restore", location, *REASON, "--yes", code=1).stderr
+    assert [release["landed"] for release in releases(cloud)] == [None]
+
+
+def test_a_copy_that_goes_at_once_is_told(ledgered: Ledgered, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A restore that ends well has looked last."""
+    cloud = ledgered.cloud
+    location = quarantine(cloud, "a.png")
+    write = OssLedger.write
+
+    def write_and_lose(self: OssLedger, name: str, record: dict[str, Any]) -> None:
+        write(self, name, record)
+        cloud.bucket().delete_object("a.png")
+
+    monkeypatch.setattr(OssLedger, "write", write_and_lose)
+    assert "is gone again" in run("restore", location, *REASON, "--yes", code=1).stderr
+
+
+def test_numbers_that_are_taken_are_passed_over(ledgered: Ledgered, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where another restore has the number, the next is taken; where all are, it is said and nothing is copied."""
+    cloud = ledgered.cloud
+    location = quarantine(cloud, "a.png")
+    create, taken = OssLedger.create, {"1"}
+
+    def create_late(self: OssLedger, name: str, record: dict[str, Any]) -> bool:
+        number = name.rpartition("/")[2].partition(".")[0]
+        return number not in taken and create(self, name, record)
+
+    monkeypatch.setattr(OssLedger, "create", create_late)
+    taken.update("2345")
+    assert "is restored by others" in run("restore", location, *REASON, "--yes", code=1).stderr
+    assert cloud.keys("uploads") == []
+    taken.remove("3")
+    run("restore", location, *REASON, "--yes")
+    assert cloud.keys("ledger").count(release_folder("uploads", "a.png") + "3.json") == 1
+
+
+@pytest.mark.parametrize(("hours", "status"), [(0, "passed"), (2, "quarantined")])
+def test_a_release_of_the_old_layout_counts_for_an_hour(ledgered: Ledgered, hours: int, status: str) -> None:
+    """It names an MD5 only, so it is good for what was written about when it was, and for nothing else ever after."""
+    cloud = ledgered.cloud
+    location = quarantine(cloud, "a.png")
+    write_old_release(cloud, "a.png", str(cloud.records[0]["oss"]["object"]["eTag"]))
+    cloud.bucket().copy_object("quarantine", location.partition("/")[2], "a.png")
+    ledgered.age(hours=hours)
+    again = run("restore", location, *REASON, code=0 if status == "passed" else 1)
+    assert ("is back already" in again.stdout) == (status == "passed")
+    assert find("a.png")["traces"][0]["release"] == {"state": "restored", "by": "ann", "reason": "a statue"}
+    (document,) = cloud.deliver(event_of_the_copy(cloud))
+    assert document["outcome"]["status"] == status
+
+
+def test_a_release_of_the_old_layout_that_is_corrupt_counts_for_nothing(ledgered: Ledgered) -> None:
+    """Like every record."""
+    cloud = ledgered.cloud
+    location = quarantine(cloud, "a.png")
+    etag = str(cloud.records[0]["oss"]["object"]["eTag"])
+    cloud.bucket("ledger").put_object(old_release_name("uploads", "a.png", etag), b"{")
+    cloud.bucket().copy_object("quarantine", location.partition("/")[2], "a.png")
+    assert "holds another upload" in run("restore", location, *REASON, code=1).stderr
+    assert find("a.png")["traces"][0]["release"] is None
+
+
+def test_what_http_cannot_carry_is_said(ledgered: Ledgered) -> None:
+    """A title in Chinese, as another client than oss2 can write it: the rest comes back, and a note names it."""
+    cloud = ledgered.cloud
+    record = cloud.upload("a.png", picture("NUDE"), headers={"x-oss-meta-owner": "ann"})
+    stored(cloud, "uploads", "a.png").metadata["x-oss-meta-title"] = "照片".encode().decode("latin-1")
+    location = cloud.deliver(record)[0]["outcome"]["location"]
+    said = json.loads(run("restore", location, *REASON, "--yes", "--json").stdout)
+    assert "'title' can't be written in an HTTP header and is left out" in said["notes"]
+    head = cloud.bucket().head_object("a.png").headers
+    assert (head["x-oss-meta-owner"], "x-oss-meta-title" in head) == ("ann", False)
+
+
+def test_what_was_its_own_comes_back(ledgered: Ledgered) -> None:
+    """ACL, storage class and encryption: what the copy says of them is asked for, and nothing is noted."""
+    cloud = ledgered.cloud
+    location = quarantine(cloud, "a.png")
+    write_provenance(cloud, location, {"acl": "public-read", "storage-class": "IA"})
+    said = json.loads(run("restore", location, *REASON, "--yes", "--json").stdout)
+    assert (said["object"]["acl"], said["object"]["storage_class"], said["notes"]) == ("public-read", "IA", [])
+    assert cloud.bucket().get_object_acl("a.png").acl == "public-read"
+
+
+@pytest.mark.parametrize(
+    ("facts", "acl", "storage_class", "noted"),
+    [
+        ({}, "default", None, ["which ACL it had (nothing)", "which storage class it had (nothing)"]),
+        ({"acl": "all-mine", "storage-class": "Tape"}, "default", None, ["(all-mine)", "(Tape)"]),
+        ({"acl": "default", "storage-class": "Archive"}, "default", "Archive", ["as it was, Archive"]),
+    ],
+)
+def test_what_does_not_come_back_is_said(
+    ledgered: Ledgered, facts: dict[str, str], acl: str, storage_class: str | None, noted: list[str]
+) -> None:
+    """An older copy says nothing of these; and what comes back archived can't be read at once."""
+    cloud = ledgered.cloud
+    location = quarantine(cloud, "a.png")
+    write_provenance(cloud, location, facts)
+    said = json.loads(run("restore", location, *REASON, "--json").stdout)
+    assert (said["object"]["acl"], said["object"]["storage_class"]) == (acl, storage_class)
+    assert len(said["notes"]) == len(noted)
+    assert all(text in note for text, note in zip(noted, said["notes"], strict=True))
+    text = run("restore", location, *REASON).stdout
+    assert text.count("note  ") == len(noted)
+
+
+def write_provenance(cloud: WardenCloud, location: str, facts: dict[str, str]) -> None:
+    """Let the copy say exactly that of its ACL and its class."""
+    held = stored(cloud, *location.split("/", 1))
+    for name in ("acl", "storage-class"):
+        held.metadata.pop(f"x-oss-meta-warden-{name}", None)
+    held.metadata.update({f"x-oss-meta-warden-{name}": value for name, value in facts.items()})
+
+
+def test_a_quarantine_inside_the_watched_bucket(ledgered: Ledgered) -> None:
+    """A layout that `policy check` accepts: its copies are found, restored, and stay."""
+    cloud = ledgered.cloud
+    policy = """
+        version: 1
+        name: inside
+        rules: [{name: nudity, match: {labels: [pornographic_adultContent]}, action: quarantine}]
+        scope: {exclude: ["held/**"]}
+        quarantine: {bucket: uploads, prefix: held/}
+    """
+    cloud.start(policy, LEDGER_BUCKET="ledger")
+    location = quarantine(cloud, "a.png")
+    assert location.startswith("uploads/held/uploads/")
+    here = ("--quarantine", "uploads")
+    (trace,) = find("a.png", "--ledger", "", *here)["traces"]
+    assert trace["location"] == location
+    run("restore", location, *REASON, *here, "--yes")
+    (document,) = cloud.deliver(event_of_the_copy(cloud))
+    assert (document["outcome"]["status"], document["decision"]["rule"]) == ("passed", "(release)")
+    assert cloud.body("uploads", "a.png") == picture("NUDE")
+
+
+def test_what_is_not_in_the_quarantine_is_not_restored(ledgered: Ledgered) -> None:
+    """An uploader plants a copy that says it came from another bucket; whoever is talked into restoring it is told."""
+    cloud = ledgered.cloud
+    location = quarantine(cloud, "a.png")
+    bucket, _, key = location.partition("/")
+    cloud.bucket("versioned").copy_object(bucket, key, key)
+    cloud.bucket(bucket).copy_object(bucket, key, key.removeprefix("held/"))
+    for place in (f"versioned/{key}", f"{bucket}/{key.removeprefix('held/')}"):
+        said = run("restore", place, *REASON, "--yes", code=1).stderr
+        assert "is not in the quarantine, quarantine/held/" in said
+    assert (
+        "is not in the quarantine, quarantine/other/"
+        in run("restore", location, *REASON, "--prefix", "other/", code=1).stderr
+    )
+    assert cloud.keys("uploads") == []
 
 
 def test_a_location_that_is_not_ours_is_left_alone(ledgered: Ledgered) -> None:
@@ -262,15 +665,15 @@ def test_a_location_that_is_not_ours_is_left_alone(ledgered: Ledgered) -> None:
     cloud = ledgered.cloud
     location = quarantine(cloud, "a.png", headers={"x-oss-meta-long": "x" * 8000})
     bucket = cloud.bucket("quarantine")
-    bucket.put_object("strange.png", b"x")
-    bucket.put_object("forged.png", b"x", headers={"x-oss-meta-warden-source": "uploads/victim.png"})
+    bucket.put_object("held/strange.png", b"x")
+    bucket.put_object("held/forged.png", b"x", headers={"x-oss-meta-warden-source": "uploads/victim.png"})
     wrong = {
-        "quarantine/nothing.png": "nothing is at",
+        "quarantine/held/nothing.png": "nothing is at",
         "quarantine": "is no location",
-        "quarantine/strange.png": "says nothing of where it came from",
-        "quarantine/forged.png": "claims to be uploads/'victim.png'",
+        "quarantine/held/strange.png": "says nothing of where it came from",
+        "quarantine/held/forged.png": "claims to be uploads/'victim.png'",
         location + ".metadata.json": "is a sidecar",
-        "nowhere-at-all/x": "NoSuchBucket",
+        "nowhere-at-all/held/x": "is not in the quarantine",
     }
     for place, said in wrong.items():
         assert said in run("restore", place, *REASON, "--yes", code=1).stderr
@@ -323,11 +726,11 @@ def test_find_sees_a_delivery_at_work_and_a_release(ledgered: Ledgered) -> None:
     cloud = ledgered.cloud
     location = quarantine(cloud, "a.png")
     run("restore", location, *REASON, "--yes")
-    ledgered.deliver(cloud.records[-1], kill_after=1)
+    ledgered.deliver(event_of_the_copy(cloud), kill_after=1)
     first, second = find("a.png")["traces"]
-    assert first["release"] == {"by": "ann", "reason": "a statue"}
+    assert first["release"] == second["release"] == {"state": "restored", "by": "ann", "reason": "a statue"}
     assert second["status"] == "at work"
-    assert "by ann: a statue" in run("find", "a.png", "--bucket", "uploads").stdout
+    assert "restored by ann: a statue" in run("find", "a.png", "--bucket", "uploads").stdout
 
 
 def test_find_without_a_ledger_asks_the_buckets(ledgered: Ledgered) -> None:

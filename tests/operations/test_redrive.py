@@ -14,7 +14,9 @@ import pytest
 from alibabacloud_tea_openapi.utils import Utils
 from click.testing import CliRunner, Result
 
+from handler.events import is_redriven, parse_event, read_records
 from scripts.cli.__main__ import warden
+from scripts.operations.dead_letters import mark
 
 KEY_ID, SECRET = "LTAIoperator", "operator-secret"
 
@@ -88,6 +90,13 @@ def event(key: str = "a.png") -> str:
     return json.dumps({"events": [record]}, ensure_ascii=False)
 
 
+def marked(payload: str) -> str:
+    """The same event as it is sent again."""
+    return json.dumps(
+        {"redriven": True, "events": json.loads(payload)["events"]}, ensure_ascii=False, separators=(",", ":")
+    )
+
+
 def letter(payload: str | None = None, **changes: Any) -> dict[str, Any]:  # noqa: ANN401
     """What Function Compute hands to a failure destination."""
     context = {
@@ -139,9 +148,86 @@ def test_a_dry_run_shows_why_and_sends_nothing(api: FunctionApi, file: Path) -> 
 def test_each_event_is_sent_once(api: FunctionApi, file: Path) -> None:
     """However often it is in the files, and however often the command is run."""
     run(file, "--yes")
-    assert [body.decode() for body in api.taken] == [event(), event("ä\u202e.png")]
+    assert [body.decode() for body in api.taken] == [marked(event()), marked(event("ä\u202e.png"))]
     assert run(file, "--yes").stdout.count("sent before") == 3
     assert len(api.taken) == 2
+
+
+def test_a_second_failure_is_sent_again(api: FunctionApi, file: Path) -> None:
+    """Redriven, an event fails for good once more: that is another letter, whose payload is what was sent."""
+    run(file, "--yes")
+    again = letter(api.taken[0].decode(), timestamp=1_795_000_900_000)
+    file.write_text(json.dumps(again) + "\n" + file.read_text())
+    result = run(file, "--yes")
+    assert result.stdout.startswith("sent ")
+    assert result.stdout.count(f"same event as {file}:1") == 2
+    assert [body.decode() for body in api.taken] == [marked(event()), marked(event("ä\u202e.png")), marked(event())]
+    run(file, "--yes")
+    assert len(api.taken) == 3
+
+
+@pytest.mark.parametrize("first", [1, 2])
+def test_of_two_letters_of_an_event_the_newest_is_sent(api: FunctionApi, tmp_path: Path, first: int) -> None:
+    """Wherever it stands, and whether the other is of before a redrive or of a double delivery."""
+    path = tmp_path / "dead.jsonl"
+    path.write_text("\n".join(json.dumps(letter(timestamp=at)) for at in (first, 3 - first)))
+    lines = [json.loads(line) for line in run(path, "--yes", "--json").stdout.splitlines()]
+    states = {line["timestamp"]: line["state"] for line in lines}
+    assert states == {2: "sent", 1: f"same event as {path}:{3 - first}"}
+    assert len(api.taken) == 1
+    path.write_text(json.dumps(letter(timestamp=first)))
+    run(path, "--yes", "--journal", tmp_path / "other")
+    assert len(api.taken) == 2
+
+
+def test_the_same_request_that_fails_anew_is_another_letter(api: FunctionApi, tmp_path: Path) -> None:
+    """Request id, time and payload together name a letter: each alone may come again."""
+    path = tmp_path / "dead.jsonl"
+    other_request = {**letter()["requestContext"], "requestId": "1-b"}
+    others: list[dict[str, Any]] = [{}, {"timestamp": 1}, {"requestContext": other_request}]
+    for number, changes in enumerate(others, start=1):
+        path.write_text(json.dumps(letter(**changes)))
+        run(path, "--yes")
+        assert len(api.taken) == number
+
+
+RECORD = json.loads(event())["events"][0]
+FORMS = {
+    "native": json.dumps({"events": [RECORD, RECORD]}),
+    "EventBridge": json.dumps({"source": "acs.oss", "data": RECORD}),
+    "a list": json.dumps([{"data": RECORD}, {"data": RECORD}]),
+    "redriven": json.dumps({"redriven": True, "events": [RECORD]}),
+    "one record good, one of half a character": json.dumps({"events": [RECORD, {"eventName": "\ud800"}]}),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_is_sent_marked(api: FunctionApi, tmp_path: Path, form: str) -> None:
+    """What the function reads of it is what it read before, in the same order, and it can tell that it is redriven."""
+    path = tmp_path / "dead"
+    path.write_text(json.dumps(letter(FORMS[form])))
+    run(path, "--yes")
+    (body,) = api.taken
+    assert is_redriven(body)
+    assert [str(r) for r in parse_event(body)] == [str(r) for r in parse_event(as_native(FORMS[form]))]
+    assert mark(body.decode()) == body.decode()
+
+
+def as_native(payload: str) -> bytes:
+    """The same records in the trigger's own form, whose places are named in what is said of bad ones."""
+    return json.dumps({"events": [record for _, record in read_records(payload.encode())]}).encode()
+
+
+def test_an_event_with_no_room_for_the_mark_is_sent_as_it_was(api: FunctionApi, tmp_path: Path) -> None:
+    """Function Compute takes 128 KB, and a few bytes are no reason to leave an upload without an end."""
+    path = tmp_path / "dead"
+    padded = {**RECORD, "padding": ""}
+    room = 128 * 1024 - len(json.dumps({"events": [padded]}, separators=(",", ":")))
+    payload = json.dumps({"events": [{**padded, "padding": "x" * room}]}, separators=(",", ":"))
+    assert len(payload) == 128 * 1024
+    path.write_text(json.dumps(letter(payload)))
+    assert "sent as it was: with its mark it would have 131088 bytes" in run(path, "--yes").stdout
+    assert [body.decode() for body in api.taken] == [payload]
 
 
 def test_what_is_refused_is_sent_the_next_time(api: FunctionApi, file: Path) -> None:
