@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from scripts.deploy.checkup import Diagnosis, examine
+from scripts.deploy.checkup import Diagnosis, Rights, examine
 from scripts.deploy.deployment import load_deployment
 from scripts.deploy.live import examine_account
 from scripts.environment.making import ROOT
@@ -34,17 +34,22 @@ Examples:
 )
 @click.option("--versioned", metavar="BUCKET", multiple=True, help="As given to `warden rights`; may be repeated.")
 @click.option(
+    "--kms-key", "kms_keys", metavar="ARN", multiple=True, help="As given to `warden rights`; may be repeated."
+)
+@click.option(
     "--live",
     is_flag=True,
     help="Ask the real account too, with the keys in ALIBABA_CLOUD_ACCESS_KEY_ID and _SECRET. One call is billed.",
 )
-def command(*, template: Path, rights: Path | None, versioned: tuple[str, ...], live: bool) -> None:
+def command(
+    *, template: Path, rights: Path | None, versioned: tuple[str, ...], kms_keys: tuple[str, ...], live: bool
+) -> None:
     """Look for what would go wrong once it is deployed.
 
     Reads the template, the policy that it names and this machine; asks nobody, unless --live is given. Each finding
     says where it is and how to mend it. Exit code 1 if there is an error; warnings stop nothing.
     """
-    findings = examine(template, os.environ, rights, versioned)
+    findings = examine(template, os.environ, Rights(rights, versioned, kms_keys) if rights is not None else None)
     if live and _errors(findings):
         click.echo("the account is asked only once nothing is wrong offline", err=True)
     elif live:

@@ -12,13 +12,15 @@ from scripts.environment.making import ROOT
 
 NOTES = """\
 Apply (docs/operations.md, step 4): *-trust.json and *-role.json make the two roles in RAM; uploaders-*.json goes to
-whoever uploads, gate-*.json onto the bucket as its bucket policy, *-lifecycle.xml onto those buckets.
-OSS documents no condition on storage classes: nothing here keeps uploaders from writing Archive objects. These are
-judged all the same, and `failed` says so where one cannot be moved."""
+whoever uploads, and to nobody else; gate-*.json onto the bucket as its bucket policy, *-lifecycle.xml onto those
+buckets, beside the rules that they have.
+OSS documents no condition on storage classes: nothing here keeps uploaders from writing Archive objects. What becomes
+of these, `failures.archived` of the policy says."""
 EXAMPLES = """\b
 Examples:
   scripts/warden rights --out rights/
   scripts/warden rights --versioned my-uploads --gate --reader '*'
+  scripts/warden rights --out rights/ --kms-key acs:kms:ap-southeast-1:1234567890123456:key/9468da86-3509-4f8d-a61e
 """
 
 
@@ -32,6 +34,13 @@ Examples:
 )
 @click.option(
     "--versioned", metavar="BUCKET", multiple=True, help="A watched bucket that has versions; may be repeated."
+)
+@click.option(
+    "--kms-key",
+    "kms_keys",
+    metavar="ARN",
+    multiple=True,
+    help="A key of KMS that uploads, the quarantine or the ledger are encrypted with; may be repeated.",
 )
 @click.option("--gate", is_flag=True, help="Also the bucket policy by which only passed objects can be read.")
 @click.option(
@@ -48,8 +57,14 @@ Examples:
     type=click.Path(file_okay=False, path_type=Path),
     help="Write files here instead of printing.",
 )
-def command(
-    *, template: Path, versioned: tuple[str, ...], gate: bool, readers: tuple[str, ...], out: Path | None
+def command(  # noqa: PLR0913  (click hands over each option by its name)
+    *,
+    template: Path,
+    versioned: tuple[str, ...],
+    kms_keys: tuple[str, ...],
+    gate: bool,
+    readers: tuple[str, ...],
+    out: Path | None,
 ) -> None:
     """Write what each role, uploader and reader may, and no more.
 
@@ -58,7 +73,7 @@ def command(
     """
     try:
         deployment = load_deployment(template, os.environ)
-        documents = write_documents(deployment, versioned=versioned)
+        documents = write_documents(deployment, versioned=versioned, kms_keys=kms_keys)
         if gate:
             documents |= _gates(deployment, readers)
     except BadDeployment as error:

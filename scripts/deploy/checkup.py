@@ -34,10 +34,19 @@ class Diagnosis:
         return f"{self.severity}: {self.message}"
 
 
-def examine(file: Path, env: Mapping[str, str], rights: Path | None, versioned: tuple[str, ...]) -> list[Diagnosis]:
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """A folder that `warden rights --out` wrote, and what that was told beside the template."""
+
+    folder: Path
+    versioned: tuple[str, ...] = ()
+    kms_keys: tuple[str, ...] = ()
+
+
+def examine(file: Path, env: Mapping[str, str], rights: Rights | None) -> list[Diagnosis]:
     """Examine a template file and everything that it names; all findings at once.
 
-    `env` is what `${env('NAME')}` stands for; `rights` a folder that `warden rights --out` wrote, with `versioned`.
+    `env` is what `${env('NAME')}` stands for.
     """
     try:
         template = load_template(file, env)
@@ -48,7 +57,7 @@ def examine(file: Path, env: Mapping[str, str], rights: Path | None, versioned: 
         findings += _examine_function(template, template.function, file)
     findings += _examine_python()
     if rights is not None and not any(finding.severity == "error" for finding in findings):
-        findings += _examine_rights(file, env, rights, versioned)
+        findings += _examine_rights(file, env, rights)
     return findings
 
 
@@ -131,25 +140,23 @@ def _examine_python() -> Iterator[Diagnosis]:
         yield Diagnosis("error", str(error))
 
 
-def _examine_rights(
-    file: Path, env: Mapping[str, str], rights: Path, versioned: tuple[str, ...]
-) -> Iterator[Diagnosis]:
+def _examine_rights(file: Path, env: Mapping[str, str], rights: Rights) -> Iterator[Diagnosis]:
     """Compare the documents in a folder with those that template and policy ask for now."""
     again = "run scripts/warden rights --out again, and apply them"
     try:
-        wanted = write_documents(load_deployment(file, env), versioned=versioned)
+        wanted = write_documents(load_deployment(file, env), versioned=rights.versioned, kms_keys=rights.kms_keys)
     except BadDeployment as error:
         yield Diagnosis("error", str(error))
         return
     for name, document in wanted.items():
-        found = rights / name
+        found = rights.folder / name
         text = document if isinstance(document, str) else json.dumps(document, indent=2) + "\n"
         if not found.exists():
             yield Diagnosis("error", f"{found}: missing; {again}")
         elif found.read_text(encoding="utf-8") != text:
             yield Diagnosis("error", f"{found}: not what template and policy ask for now; {again}")
-    for gate in sorted(rights.glob("gate-*.json")):
-        uploaders = rights / gate.name.replace("gate-", "uploaders-", 1)
+    for gate in sorted(rights.folder.glob("gate-*.json")):
+        uploaders = rights.folder / gate.name.replace("gate-", "uploaders-", 1)
         if not uploaders.exists():
             message = f"a gate without {uploaders.name}: uploaders could tag their own objects as passed; {again}"
             yield Diagnosis("error", f"{gate}: {message}")

@@ -5,7 +5,8 @@ NotPrincipal nor NotResource, and its condition keys have tags and ACLs, no stor
 denying (what nothing allows is refused), and archive classes are a note, not a rule.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -14,23 +15,32 @@ from handler.policy.rules import Policy
 from handler.upload import records
 from scripts.deploy.deployment import BadDeployment, Deployment
 from scripts.deploy.rights import EVERYTHING, Right, function_rights, is_exact, policy_actions, widen
+from scripts.deploy.uploading import DENIED, DENIED_ANYWHERE, flatten
 
 Document = dict[str, Any]
-ABANDONED_DAYS = 3
+# A copy in parts is left unfinished between deliveries, and gone on with. No delivery comes later than a redrive, and a
+# queue keeps a dead letter for 7 days at the most. Until then its parts are billed.
+ABANDONED_DAYS = 7
 # Far longer than any event is redelivered, and long enough to ask about a month.
 LEDGER_DAYS = 90
 PUBLIC_ACLS = ["public-read", "public-read-write"]
+# Source: "Use RAM to control access to KMS resources" of the KMS documentation.
+_KEY = re.compile(r"acs:kms:([a-z0-9-]+):[0-9]{16}:key/[A-Za-z0-9-]+")
 
 
-def write_documents(deployment: Deployment, *, versioned: Sequence[str]) -> dict[str, Document | str]:
-    """Every document but the gate, by the name of its file. Raises BadDeployment."""
+def write_documents(
+    deployment: Deployment, *, versioned: Sequence[str], kms_keys: Sequence[str] = ()
+) -> dict[str, Document | str]:
+    """Every document but the gate, by the name of its file. `kms_keys` are ARNs. Raises BadDeployment."""
     watched = deployment.settings.watched_buckets
     strangers = [bucket for bucket in versioned if bucket not in watched]
     if strangers:
         raise BadDeployment(f"--versioned {', '.join(strangers)}: not watched; the watched ones: {', '.join(watched)}")
+    for key in kms_keys:
+        _require_key(deployment, key)
     documents: dict[str, Document | str] = {
         "function-role-trust.json": _trust("fc.aliyuncs.com"),
-        "function-role.json": function_document(deployment, versioned=versioned),
+        "function-role.json": function_document(deployment, versioned=versioned, kms_keys=kms_keys),
         "trigger-role-trust.json": _trust("oss.aliyuncs.com"),
         "trigger-role.json": trigger_document(deployment),
     }
@@ -47,10 +57,17 @@ def write_documents(deployment: Deployment, *, versioned: Sequence[str]) -> dict
     return documents
 
 
-def function_document(deployment: Deployment, *, versioned: Sequence[str]) -> Document:
+def _require_key(deployment: Deployment, key: str) -> None:
+    found = _KEY.fullmatch(key)
+    if found is None or found[1] != deployment.region:
+        right = f"acs:kms:{deployment.region}:ACCOUNT:key/ID (ACCOUNT has 16 digits)"
+        raise BadDeployment(f"--kms-key {key!r}: not a key of this region; {right}, as the key's page in KMS says it")
+
+
+def function_document(deployment: Deployment, *, versioned: Sequence[str], kms_keys: Sequence[str] = ()) -> Document:
     """What the function's role may."""
     settings = deployment.settings
-    rights = function_rights(deployment.policy, settings.watched_buckets, versioned, settings.ledger_bucket)
+    rights = function_rights(deployment.policy, settings.watched_buckets, versioned, settings.ledger_bucket, kms_keys)
     by_resource: dict[str, list[str]] = {}
     for right in rights:
         by_resource.setdefault(_resource(deployment, right), []).append(right.action)
@@ -66,27 +83,47 @@ def trigger_document(deployment: Deployment) -> Document:
 
 
 def upload_document(deployment: Deployment, bucket: str) -> Document:
-    """What whoever uploads may: write objects that will be judged, without our tags.
+    """What whoever uploads may: write objects that will be judged, and nothing in our name or past us.
 
-    To set any tag takes oss:PutObjectTagging, which is not given. The denials hold where other policies give more.
-    Raises BadDeployment where the scope can't be said as a RAM pattern.
+    To set any tag takes oss:PutObjectTagging, which is not given. The denials hold where other policies give more;
+    scripts/deploy/uploading.py has the reason of each. Raises BadDeployment where the scope can't be said as a RAM
+    pattern.
     """
     policy = deployment.policy
     _require_exact(policy, ("include", "exclude"))
     included = [_object(deployment, bucket, glob.text) for glob in policy.scope.include]
     excluded = [_object(deployment, bucket, glob.text) for glob in policy.scope.exclude]
-    everything = [_object(deployment, bucket, "**")]
-    writing = ["oss:PutObject", "oss:PutObjectTagging"]
+    objects = [_object(deployment, bucket, "**")]
     statements = [
         _allow(["oss:PutObject", "oss:AbortMultipartUpload"], included),
-        *(_deny(writing, everything, _tag_condition(key)) for key in our_tags(policy)),
+        *(_deny(["oss:PutObject", "oss:PutObjectTagging"], objects, _is_set(key)) for key in our_tags(policy)),
+        # It replaces all tags of an object: of one that has ours it would remove them.
+        _deny(["oss:PutObjectTagging"], objects, {"StringLike": {_existing(policy): ["*"]}}),
         # An object that is public by its own ACL is read past any gate.
-        _deny(["oss:PutObject"], everything, {"StringEquals": {"oss:x-oss-object-acl": PUBLIC_ACLS}}),
-        _deny(["oss:PutObjectAcl", "oss:DeleteObjectTagging"], everything, {}),
+        _deny(["oss:PutObject"], objects, {"StringEquals": {"oss:x-oss-object-acl": PUBLIC_ACLS}}),
+        _deny(flatten(DENIED), [_arn(deployment, bucket), *objects], {}),
+        _deny(flatten(DENIED_ANYWHERE), [EVERYTHING], {}),
+        _deny(["oss:*"], [_arn(deployment, name) for name in _not_for_uploaders(deployment)], {}),
     ]
     if excluded:
         statements.append(_deny(["oss:PutObject"], excluded, {}))
     return _document(statements)
+
+
+def _not_for_uploaders(deployment: Deployment) -> Iterator[str]:
+    """What else is closed to uploaders: what is held, the ledger, and every access point.
+
+    The objects behind an access point go by its name, not their bucket's ("PutAccessPointPolicy" of the OSS API
+    reference): no denial for a bucket holds there.
+    """
+    settings, quarantine = deployment.settings, deployment.policy.quarantine
+    if quarantine is not None and quarantine.bucket in settings.watched_buckets:
+        yield f"{quarantine.bucket}/{quarantine.prefix}*"
+    elif quarantine is not None:
+        yield from (quarantine.bucket, f"{quarantine.bucket}/*")
+    if settings.ledger_bucket is not None:
+        yield from (settings.ledger_bucket, f"{settings.ledger_bucket}/*")
+    yield "accesspoint/*"
 
 
 def our_tags(policy: Policy) -> list[str]:
@@ -113,9 +150,8 @@ def gate_document(deployment: Deployment, bucket: str, readers: Sequence[str]) -
             'include ["**"] and exclude what is not to be judged'
         )
     _require_exact(policy, ("exclude",))
-    tag = f"oss:ExistingObjectTag/{policy.tags.prefix}status"
     passed = _allow(["oss:GetObject"], [_object(deployment, bucket, "**")])
-    passed |= {"Principal": [*readers], "Condition": {"StringEquals": {tag: ["passed"]}}}
+    passed |= {"Principal": [*readers], "Condition": {"StringEquals": {_existing(policy): ["passed"]}}}
     statements = [passed]
     if policy.scope.exclude:
         unjudged = _allow(["oss:GetObject"], [_object(deployment, bucket, glob.text) for glob in policy.scope.exclude])
@@ -143,18 +179,27 @@ def _require_exact(policy: Policy, parts: Sequence[str]) -> None:
                 )
 
 
-def _tag_condition(key: str) -> Document:
+def _is_set(key: str) -> Document:
     return {"StringLike": {f"oss:RequestObjectTag/{key}": ["*"]}}
 
 
+def _existing(policy: Policy) -> str:
+    """The condition key that has the tag by which an object was judged."""
+    return f"oss:ExistingObjectTag/{policy.tags.prefix}status"
+
+
 def _resource(deployment: Deployment, right: Right) -> str:
-    if right.resource == EVERYTHING:
-        return EVERYTHING
-    return f"acs:oss:*:{deployment.account}:{right.resource}"
+    is_whole = right.resource == EVERYTHING or right.resource.startswith("acs:")
+    return right.resource if is_whole else _arn(deployment, right.resource)
 
 
 def _object(deployment: Deployment, bucket: str, glob: str) -> str:
-    return f"acs:oss:*:{deployment.account}:{bucket}/{widen(glob)}"
+    return _arn(deployment, f"{bucket}/{widen(glob)}")
+
+
+def _arn(deployment: Deployment, resource: str) -> str:
+    """A bucket, or `bucket/pattern`, as RAM names it."""
+    return f"acs:oss:*:{deployment.account}:{resource}"
 
 
 def _trust(service: str) -> Document:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from handler.model import Action, Mode
 from handler.policy.rules import Policy
-from handler.upload import records
+from handler.upload import records, releases
 
 MODERATE = "yundun-greenweb:ImageModeration"
 EVERYTHING = "*"
@@ -17,7 +17,7 @@ EVERYTHING = "*"
 
 @dataclass(frozen=True, slots=True, order=True)
 class Right:
-    """One action on one resource: `bucket/pattern`, a bucket, or `*` where the service has no resources."""
+    """One action on one resource: `bucket/pattern`, a bucket, a key's ARN, or `*` where a service has no resources."""
 
     action: str
     resource: str
@@ -30,21 +30,36 @@ def policy_actions(policy: Policy) -> set[Action]:
 
 
 def function_rights(
-    policy: Policy, watched: Sequence[str], versioned: Sequence[str], ledger_bucket: str | None
+    policy: Policy,
+    watched: Sequence[str],
+    versioned: Sequence[str],
+    ledger_bucket: str | None,
+    kms_keys: Sequence[str] = (),
 ) -> list[Right]:
-    """The rights of the function's role, sorted. `versioned`: those of the watched buckets that have versions."""
+    """The rights of the function's role, sorted. `versioned`: those of the watched buckets that have versions.
+
+    `kms_keys` are the ARNs of the keys by which OSS encrypts uploads, what is held or the ledger.
+    """
     rights = {Right(MODERATE, EVERYTHING)}
     for bucket in watched:
         rights.update(_on_source(policy, bucket, is_versioned=bucket in versioned))
     rights.update(_on_quarantine(policy))
     if ledger_bucket is not None:
         rights.update(_on_ledger(ledger_bucket))
+    writes = _moves(policy) or ledger_bucket is not None
+    for key in kms_keys:
+        rights.update(_on_key(key, writes=writes))
     return sorted(rights)
+
+
+def _moves(policy: Policy) -> bool:
+    """Whether objects can leave their bucket for the quarantine."""
+    return policy.mode is Mode.ENFORCE and policy.can_quarantine
 
 
 def _on_source(policy: Policy, bucket: str, *, is_versioned: bool) -> Iterator[Right]:
     actions = policy_actions(policy) if policy.mode is Mode.ENFORCE else set()
-    moves = policy.mode is Mode.ENFORCE and policy.can_quarantine
+    moves = _moves(policy)
     names = ["GetObject"]  # look at it; sign a link to it; be the source of its copy
     if moves or actions & {Action.PASS, Action.TAG}:
         names.append("GetObjectTagging")  # the user's own tags are kept
@@ -52,6 +67,8 @@ def _on_source(policy: Policy, bucket: str, *, is_versioned: bool) -> Iterator[R
         names.append("PutObjectTagging")
     if moves or Action.DELETE in actions:
         names.append("DeleteObject")
+    if moves:
+        names.append("GetObjectAcl")  # written down with the copy, so that a restore brings it back
     for pattern in policy.scope.include:
         resource = f"{bucket}/{widen(pattern.text)}"
         for name in names:
@@ -68,10 +85,13 @@ def _on_quarantine(policy: Policy) -> Iterator[Right]:
         return
     resource = f"{rules.bucket}/{rules.prefix}*"
     yield Right("oss:GetObject", resource)  # verify the copy; find that of an earlier delivery
-    if policy.mode is Mode.ENFORCE:
+    if _moves(policy):
         yield Right("oss:PutObject", resource)
         yield Right("oss:PutObjectTagging", resource)
-        yield Right("oss:AbortMultipartUpload", resource)  # of a copy over 1 GB that failed half-way
+        # A copy in parts is gone on with by a later delivery, or given up where its source has changed.
+        yield Right("oss:ListMultipartUploads", rules.bucket)
+        yield Right("oss:ListParts", resource)
+        yield Right("oss:AbortMultipartUpload", resource)
 
 
 def _on_ledger(bucket: str) -> Iterator[Right]:
@@ -79,7 +99,14 @@ def _on_ledger(bucket: str) -> Iterator[Right]:
     yield Right("oss:ListObjects", bucket)  # who else is at work on an upload
     yield Right("oss:PutObject", f"{bucket}/{records.ROOT}*")
     yield Right("oss:GetObject", f"{bucket}/{records.ROOT}*")
-    yield Right("oss:GetObject", f"{bucket}/{records.RELEASES}*")  # written by a restore, never by the function
+    yield Right("oss:GetObject", f"{bucket}/{releases.RELEASES}*")  # written by a restore, never by the function
+
+
+def _on_key(key: str, *, writes: bool) -> Iterator[Right]:
+    """OSS asks KMS with the rights of whoever reads or writes ("Authorization syntax and elements", object level)."""
+    yield Right("kms:Decrypt", key)
+    if writes:  # a copy is encrypted as its source was, or as its bucket says
+        yield Right("kms:GenerateDataKey", key)
 
 
 def _of_version(name: str) -> str:

@@ -178,6 +178,17 @@ def test_rights_that_are_out_of_date_are_found(checkout: Checkout) -> None:
     assert "a gate without uploaders-uploads.json: uploaders could tag their own objects as passed" in done.output
 
 
+def test_rights_to_a_key_are_compared_too(checkout: Checkout) -> None:
+    """Documents that were written for a key fit only where the doctor is told of the same key."""
+    folder, key = str(checkout.folder / "rights"), "acs:kms:ap-southeast-1:1234567890123456:key/key-1"
+    asked = ["--template", str(checkout.template), "--kms-key", key, "--out", folder]
+    assert CliRunner().invoke(rights_command, asked).exit_code == 0
+    assert checkout.examine("--rights", folder, "--kms-key", key).exit_code == 0
+    done = checkout.examine("--rights", folder)
+    assert done.exit_code == 1
+    assert "function-role.json: not what template and policy ask for now; run scripts/warden rights" in done.output
+
+
 def test_rights_of_a_bucket_that_is_not_watched_are_refused(checkout: Checkout) -> None:
     """A mistyped --versioned is an error, not a silence."""
     (checkout.folder / "rights").mkdir()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -18,11 +19,14 @@ from handler.adapters.oss.copying import OssQuarantine
 from handler.adapters.oss.store import OssStore
 from handler.adapters.policy_file import load_policy
 from handler.credentials import Credentials
-from handler.errors import InvocationFailed, StoreUnavailable, WardenError
+from handler.errors import InvocationFailed, ObjectChanged, WardenError
+from handler.events import REPLICA_EVENTS
 from handler.meter import Meter
 from handler.model import Finding
 from handler.ports import HeldCopy
 from scripts.bench.overhead import PIXEL
+from scripts.cli.find import command as find_command
+from scripts.cli.restore import command as restore_command
 from scripts.cli.rights import command
 from scripts.deploy.deployment import BadDeployment, Deployment, load_deployment
 from scripts.deploy.documents import function_document, gate_document, upload_document, write_documents
@@ -34,24 +38,16 @@ from scripts.localcloud.green.fetch import OssFetch
 from scripts.localcloud.green.server import GreenServer
 from scripts.localcloud.oss.server import OssServer
 from scripts.localcloud.wire import Bystander, Fault, WireCall
+from tests.deploy.deployments import DEFAULT, EVERY_ACTION, deploy
 from tests.deploy.template.templates import edit_template
 
-# A policy with every action, and one in which nothing leaves its place.
-EVERY_ACTION = """\
-version: 1
-name: every-action
-rules:
-  - {name: gore, match: {labels: [violent_bloody], min_confidence: 50}, action: delete}
-  - {name: nudity, match: {labels: [pornographic_adultContent]}, action: quarantine}
-  - {name: spam, match: {labels: ["QR code"]}, action: tag}
-quarantine: {bucket: quarantine}
-"""
+# A policy in which nothing leaves its place.
 TAGS_ONLY = """\
 version: 1
 name: tags-only
 rules: []
 otherwise: {high: tag, medium: tag, low: pass, none: pass}
-failures: {unsupported: tag, too_large: tag, unreadable: tag, rejected: tag, symlink: tag}
+failures: {archived: tag, unsupported: tag, too_large: tag, unreadable: tag, rejected: tag, symlink: tag}
 tags: {when_full: evict}
 """
 SEEN = {
@@ -85,8 +81,13 @@ class Cloud:
         self._policy = tmp_path / "policy.yml"
         self._session = oss2.Session()
 
-    def run(self, policy: str, rights: Sequence[Right], *, versioned: bool, ledger: bool) -> dict[str, tuple[str, ...]]:
-        """What became of one upload of each kind: its status, and the names of the tags that it carries."""
+    def run(
+        self, policy: str, rights: Sequence[Right], *, versioned: bool, ledger: bool, event_name: str | None = None
+    ) -> dict[str, tuple[str, ...]]:
+        """What became of one upload of each kind: its status, and the names of the tags that it carries.
+
+        `event_name` is how each is announced, where it is not as OSS does.
+        """
         self.oss.reset()
         self.oss.create_bucket("uploads", versioned=versioned)
         self.oss.create_bucket("quarantine")
@@ -106,7 +107,7 @@ class Cloud:
             GREEN_ENDPOINT=self.green.endpoint,
         )
         kinds = ["GOOD", "SPAM", "NUDE", "GORE", "LINK", *(["OLD"] if versioned else [])]
-        results = {kind: self._moderate(kind) for kind in kinds}
+        results = {kind: self._moderate(kind, event_name) for kind in kinds}
         self.forget()
         return results
 
@@ -118,7 +119,7 @@ class Cloud:
                 close(services.ledger)
         index._instance.clear()  # noqa: SLF001
 
-    def _moderate(self, kind: str) -> tuple[str, ...]:
+    def _moderate(self, kind: str, event_name: str | None) -> tuple[str, ...]:
         bucket = self._bucket("uploads")
         if kind == "LINK":
             bucket.put_object("target.png", image("GOOD"))
@@ -127,6 +128,8 @@ class Cloud:
             word = "SPAM" if kind == "OLD" else kind
             bucket.put_object(f"{kind}.png", image(word), headers={"x-oss-tagging": "owner=ann"})
         record = self.records[-1]
+        if event_name is not None:
+            record = {**record, "eventName": event_name}
         if kind == "OLD":  # an overwritten version is judged by a link, and acted on as that version
             bucket.put_object("OLD.png", image("GOOD"))
         try:
@@ -223,10 +226,15 @@ CASES = {
     "tags only": (TAGS_ONLY, False, False, TAGGED),
     "tags only, with versions": (TAGS_ONLY, True, False, TAGGED),
 }
-# Not needed by any of these uploads: a copy over 1 GB that fails (tested below), and what only a second delivery or a
-# restore asks of the ledger.
+# Not needed by any of these uploads: a copy in parts (tested below, and in tests/adapters/oss/test_parts.py), and what
+# only a second delivery or a restore asks of the ledger.
 NEEDED_ELSEWHERE = {
+    Right("oss:ListMultipartUploads", "quarantine"),
+    Right("oss:ListParts", "quarantine/held/*"),
     Right("oss:AbortMultipartUpload", "quarantine/held/*"),
+    # What only a restore wants to know: without it the outcome says so, and all else is as with it.
+    Right("oss:GetObjectAcl", "uploads/*"),
+    Right("oss:GetObjectVersionAcl", "uploads/*"),
     Right("oss:ListObjects", "ledger"),
     Right("oss:GetObject", "ledger/ledger/v1/*"),
     Right("oss:GetObject", "ledger/release/*"),
@@ -246,6 +254,15 @@ def test_the_rights_are_enough_and_each_is_needed(cloud: Cloud, tmp_path: Path, 
             assert cloud.run(policy, fewer, versioned=versioned, ledger=ledger) != whole, right
 
 
+@pytest.mark.parametrize("name", sorted(REPLICA_EVENTS))
+def test_replicas_end_as_uploads_do(cloud: Cloud, tmp_path: Path, name: str) -> None:
+    """A picture that replication writes is judged, and held, with the same rights."""
+    rights = rights_of(tmp_path, EVERY_ACTION, versioned=False, ledger=False)
+    results = cloud.run(EVERY_ACTION, rights, versioned=False, ledger=False, event_name=name)
+    pictures = ("GOOD", "SPAM", "NUDE", "GORE")
+    assert {kind: results[kind][0] for kind in pictures} == {kind: WHOLE[kind] for kind in pictures}
+
+
 def test_nothing_may_be_deleted_where_nothing_leaves(tmp_path: Path) -> None:
     """A policy that only tags has no right to delete, and none on the quarantine."""
     rights = rights_of(tmp_path, TAGS_ONLY, versioned=True, ledger=False)
@@ -260,6 +277,30 @@ def test_in_shadow_mode_nothing_may_be_written(tmp_path: Path) -> None:
     assert {right.action for right in rights} == {"oss:GetObject", "yundun-greenweb:ImageModeration"}
 
 
+FOR_WHAT_IS_HELD = {
+    Right("oss:GetObjectAcl", "uploads/*"),
+    Right("oss:ListMultipartUploads", "quarantine"),
+    Right("oss:ListParts", "quarantine/held/*"),
+    Right("oss:AbortMultipartUpload", "quarantine/held/*"),
+}
+
+
+@pytest.mark.parametrize("versioned", [True, False])
+def test_what_can_be_held_takes_rights_to_its_acl_and_to_unfinished_copies(tmp_path: Path, *, versioned: bool) -> None:
+    """Its own ACL is noted for a restore, by version where there are some, and a copy in parts is gone on with."""
+    rights = {*rights_of(tmp_path, EVERY_ACTION, versioned=versioned, ledger=False)}
+    assert rights >= FOR_WHAT_IS_HELD
+    assert (Right("oss:GetObjectVersionAcl", "uploads/*") in rights) == versioned
+
+
+@pytest.mark.parametrize("policy", [TAGS_ONLY, EVERY_ACTION.replace("rules:", "mode: shadow\nrules:", 1)])
+def test_where_nothing_is_held_these_are_not_given(tmp_path: Path, policy: str) -> None:
+    """A policy that only tags, or only looks, reads no ACL and lists no copies."""
+    rights = rights_of(tmp_path, policy, versioned=True, ledger=False)
+    named = {right.action for right in FOR_WHAT_IS_HELD} | {"oss:GetObjectVersionAcl"}
+    assert named.isdisjoint(right.action for right in rights)
+
+
 def test_the_rights_end_with_the_scope(tmp_path: Path) -> None:
     """Keys that are not moderated are not the function's to touch."""
     policy = EVERY_ACTION + 'scope: {include: ["avatars/**", "covers/*.png"]}\n'
@@ -269,7 +310,7 @@ def test_the_rights_end_with_the_scope(tmp_path: Path) -> None:
 
 
 class BrokenCopies(Bystander):
-    """Lets every copied part fail, and notes what else was done."""
+    """Lets every copied part meet other bytes, and notes what else was done."""
 
     def __init__(self) -> None:
         self.operations: list[str] = []
@@ -277,12 +318,12 @@ class BrokenCopies(Bystander):
     def before(self, call: WireCall) -> Fault | None:
         """Spoil the parts."""
         self.operations.append(call.operation)
-        return Fault(status=500, code="InternalError") if call.operation == "UploadPartCopy" else None
+        return Fault(status=412, code="PreconditionFailed") if call.operation == "UploadPartCopy" else None
 
 
 @pytest.mark.parametrize("is_given", [True, False])
 def test_the_parts_of_a_failed_copy_take_a_right_to_remove(cloud: Cloud, tmp_path: Path, *, is_given: bool) -> None:
-    """AbortMultipartUpload is needed by a big copy that fails half-way; without it the parts stay, and cost money."""
+    """AbortMultipartUpload is needed by a big copy that can't be finished; else the parts stay, and cost money."""
     rights = rights_of(tmp_path, EVERY_ACTION, versioned=False, ledger=False)
     kept = [right for right in rights if is_given or right.action != "oss:AbortMultipartUpload"]
     cloud.run(EVERY_ACTION, kept, versioned=False, ledger=False)
@@ -302,8 +343,8 @@ def test_the_parts_of_a_failed_copy_take_a_right_to_remove(cloud: Cloud, tmp_pat
     assert found is not None
     cloud.oss.observer = observer = BrokenCopies()
     try:
-        with pytest.raises(StoreUnavailable):
-            quarantine.hold(found, HeldCopy("quarantine", "held/big.png", {}, {}, {}))
+        with pytest.raises(ObjectChanged):
+            quarantine.hold(found, HeldCopy("quarantine", "held/big.png", {}, {}, {}), keep_going=lambda: None)
     finally:
         cloud.oss.observer = Bystander()
         close(store)
@@ -332,18 +373,55 @@ def test_the_uploaders_rights_allow_uploads_and_no_tags(cloud: Cloud, deployment
         cloud.oss.add_identity(APPLICATION)
 
 
+def operators_rights() -> frozenset[tuple[str, str]]:
+    """The table of docs/operations.md, as pairs of action and resource."""
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    resources = {
+        "quarantine, `held/*`": ["quarantine/held/*"],
+        "quarantine, the bucket": ["quarantine"],
+        "uploads, `*`": ["uploads/*"],
+        "uploads, the bucket": ["uploads"],
+        "ledger, `ledger/*` and `release/*`": ["ledger/ledger/*", "ledger/release/*"],
+        "ledger, the bucket": ["ledger"],
+    }
+    _, _, table = text.partition("take these rights:")
+    rows = dict(re.findall(r"^\| (.+?) \| (.+) \|$", table, re.MULTILINE))
+    pairs = set()
+    for name, named in resources.items():
+        everywhere, *elsewhere = rows[name].split(";")
+        pairs |= {(action, where) for action in re.findall(r"`(oss:\w+)`", everywhere) for where in named}
+        for more in elsewhere:
+            action, where = re.findall(r"`(.+?)`", more)
+            pairs.add((action, f"ledger/{where}"))
+    return frozenset(pairs)
+
+
+@pytest.mark.parametrize("versioned", [True, False])
+def test_the_operators_rights_bring_an_object_back(cloud: Cloud, tmp_path: Path, *, versioned: bool) -> None:
+    """With exactly what docs/operations.md says, an upload is found and what was held goes back."""
+    rights = rights_of(tmp_path, EVERY_ACTION, versioned=versioned, ledger=True)
+    cloud.run(EVERY_ACTION, rights, versioned=versioned, ledger=True)
+    (held,) = [found.key for found in oss2.ObjectIterator(cloud._bucket("quarantine"))]  # noqa: SLF001
+    operator = replace(APPLICATION, access_key_id="operator", rights=operators_rights())
+    cloud.oss.add_identity(operator)
+    keys = {
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": operator.access_key_id,
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": operator.access_key_secret,
+        "ALIBABA_CLOUD_SECURITY_TOKEN": "",
+    }
+    at = ["--ledger", "ledger", "--endpoint", cloud.oss.endpoint, "--region", REGION]
+    named = ["NUDE.png", "--bucket", "uploads", "--quarantine", "quarantine", *at]
+    found = CliRunner().invoke(find_command, named, env=keys)
+    assert "quarantined" in found.output
+    done = CliRunner().invoke(restore_command, [f"quarantine/{held}", "--reason", "art", "--yes", *at], env=keys)
+    assert done.exit_code == 0, done.output
+    assert cloud._bucket("uploads").object_exists("NUDE.png")  # noqa: SLF001
+
+
 @pytest.fixture
 def deployment(tmp_path: Path) -> Deployment:
     """The project's own template and default policy."""
-    return deploy(tmp_path, (ROOT / "policies" / "default.yml").read_text(encoding="utf-8"))
-
-
-def deploy(tmp_path: Path, policy: str) -> Deployment:
-    """The template with another policy."""
-    (tmp_path / "policies").mkdir(exist_ok=True)
-    (tmp_path / "policies" / "default.yml").write_text(policy, encoding="utf-8")
-    (tmp_path / "template.yml").write_text(edit_template(), encoding="utf-8")
-    return load_deployment(tmp_path / "template.yml", {})
+    return deploy(tmp_path, DEFAULT)
 
 
 def test_the_functions_document_states_the_rights(deployment: Deployment) -> None:
@@ -358,6 +436,29 @@ def test_the_functions_document_states_the_rights(deployment: Deployment) -> Non
     assert {statement["Effect"] for statement in document["Statement"]} == {"Allow"}
 
 
+KEY = "acs:kms:ap-southeast-1:1234567890123456:key/key-hzz65f1cb7aasj8g6zr0f"
+
+
+def kms_actions(deployment: Deployment, *keys: str) -> dict[str, list[str]]:
+    """What the function's document says of keys, by their ARNs."""
+    found = function_document(deployment, versioned=[], kms_keys=keys)["Statement"]
+    return {s["Resource"][0]: s["Action"] for s in found if any(action.startswith("kms:") for action in s["Action"])}
+
+
+def test_each_key_of_kms_is_a_right_to_read_and_to_write(deployment: Deployment) -> None:
+    """What is encrypted by a named key can be read, and copied as it was encrypted; no other key is named."""
+    other = f"{KEY}-2"
+    both = ["kms:Decrypt", "kms:GenerateDataKey"]
+    assert kms_actions(deployment, KEY, other) == {KEY: both, other: both}
+    assert kms_actions(deployment) == {}
+
+
+def test_a_key_only_reads_where_nothing_is_written(tmp_path: Path) -> None:
+    """Without a ledger and with tags alone no object is written, so that no data key is ever needed."""
+    deployment = deploy(tmp_path, TAGS_ONLY, ("ledger_bucket: ledger", 'ledger_bucket: ""'))
+    assert kms_actions(deployment, KEY) == {KEY: ["kms:Decrypt"]}
+
+
 def test_the_other_roles_are_trusted_and_limited(deployment: Deployment) -> None:
     """OSS may call this function and nothing else; Function Compute and OSS each assume their own role."""
     documents = write_documents(deployment, versioned=[])
@@ -369,21 +470,6 @@ def test_the_other_roles_are_trusted_and_limited(deployment: Deployment) -> None
     assert statement["Resource"][0] == "acs:fc:ap-southeast-1:1234567890123456:functions/bucket-warden"
     assert trust["Statement"][0]["Principal"] == {"Service": ["oss.aliyuncs.com"]}
     assert "fc.aliyuncs.com" in json.dumps(documents["function-role-trust.json"])
-
-
-def test_the_upload_policy_denies_our_tags_public_acls_and_unjudged_keys(tmp_path: Path) -> None:
-    """Each tag that the function can set, an ACL that reads past the gate, and each excluded key is denied."""
-    policy = EVERY_ACTION.replace("action: tag}", "action: tag, tags: {queue: spam}}")
-    deployment = deploy(tmp_path, policy + 'scope: {include: ["**"], exclude: ["thumbnails/**"]}\n')
-    statements = upload_document(deployment, "uploads")["Statement"]
-    denied = [statement for statement in statements if statement["Effect"] == "Deny"]
-    tags = {key for s in denied for key in s.get("Condition", {}).get("StringLike", {})}
-    names = ("labels", "policy", "queue", "status")
-    assert tags == {f"oss:RequestObjectTag/moderation-{name}" for name in names}
-    assert {"StringEquals": {"oss:x-oss-object-acl": ["public-read", "public-read-write"]}} in [
-        statement.get("Condition") for statement in denied
-    ]
-    assert denied[-1]["Resource"] == ["acs:oss:*:1234567890123456:uploads/thumbnails/*"]
 
 
 def test_the_gate_lets_passed_objects_be_read_and_unjudged_keys(tmp_path: Path) -> None:
@@ -423,6 +509,9 @@ def test_lifecycles_spare_what_is_held_and_what_was_released(deployment: Deploym
         "Status",
         "AbortMultipartUpload",
     ]
+    # No part of a copy goes while a dead letter, which a queue keeps for 7 days, could still go on with it.
+    assert rules["quarantine-lifecycle.xml"].findtext("AbortMultipartUpload/Days") == "7"
+    assert rules["quarantine-lifecycle.xml"].findtext("Prefix") == "held/"
     assert rules["ledger-lifecycle.xml"].findtext("Prefix") == "ledger/v1/"
 
 
@@ -475,6 +564,11 @@ def test_the_command_prints_one_object(deployment: Deployment) -> None:
     [
         (["--template", "nowhere.yml"], "nowhere.yml: the template cannot be read (No such file or directory)"),
         (["--versioned", "strange"], "--versioned strange: not watched; the watched ones: uploads"),
+        (
+            ["--kms-key", KEY.replace("ap-southeast-1", "cn-hangzhou")],
+            "not a key of this region; acs:kms:ap-southeast-1:ACCOUNT:key/ID",
+        ),
+        (["--kms-key", "key-hzz65f1cb7aasj8g6zr0f"], "--kms-key 'key-hzz65f1cb7aasj8g6zr0f': not a key of this"),
     ],
 )
 def test_what_is_wrong_is_said(deployment: Deployment, arguments: list[str], wanted: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import UnsetType
 
 from handler.errors import BadSettings
-from handler.events import JUDGED_EVENTS
+from handler.events import JUDGED_EVENTS, REPLICA_EVENTS
 from handler.policy.tree import Path, Remark, suggest
 from handler.settings import NAMES, Settings
 from scripts.deploy.template.shape import AsyncShape, FunctionShape, TemplateShape, TriggerShape
@@ -25,7 +25,9 @@ _MOST_ENV_BYTES = 4096
 _MEMORY_STEP_MB = 64
 # One try of the service takes 10 s at the most, and a quarter of the time is kept back for what follows.
 _SHORTEST_TIMEOUT_S = 30
-EVENTS = tuple(sorted(f"oss:{name}" for name in JUDGED_EVENTS))
+# What every watched bucket needs. Those of replicas are right too, and needed only where replication ends.
+EVENTS = tuple(sorted(f"oss:{name}" for name in JUDGED_EVENTS - REPLICA_EVENTS))
+_EVENTS_OF_REPLICAS = tuple(sorted(f"oss:{name}" for name in REPLICA_EVENTS))
 # These are part of an upload that is not finished, or no upload: the function would be called and ignore them.
 _OTHER_EVENTS = (
     "oss:ObjectCreated:InitiateMultipartUpload",
@@ -35,6 +37,7 @@ _OTHER_EVENTS = (
     "oss:ObjectRemoved:AbortMultipartUpload",
     "oss:ObjectRemoved:DeleteObject",
     "oss:ObjectRemoved:DeleteObjects",
+    "oss:ObjectReplication:ObjectRemoved",
 )
 
 
@@ -186,14 +189,17 @@ def _check_trigger(
 
 
 def _check_event(event: str, path: Path) -> Iterator[Remark]:
-    if event in EVENTS:
+    known = (*EVENTS, *_EVENTS_OF_REPLICAS)
+    if event in known:
         return
-    if event.endswith("*"):
+    if event.startswith("oss:ObjectReplication:") and event.endswith("*"):
+        message = f"{event!r} fires for removals too; name the events: {', '.join(_EVENTS_OF_REPLICAS)}"
+    elif event.endswith("*"):
         message = f"{event!r} fires for each part of a big upload too; name the events: {', '.join(EVENTS)}"
     elif event in _OTHER_EVENTS:
         message = f"{event!r} is no finished upload, and would be ignored; take it out"
     else:
-        message = f"no event {event!r}{suggest(event, EVENTS)}"
+        message = f"no event {event!r}{suggest(event, known)}"
     yield _error(path, message)
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from handler.events import JUDGED_EVENTS
 from scripts.deploy.template.check import EVENTS
 from scripts.deploy.template.reading import check_template
 from scripts.environment.making import ROOT
@@ -22,6 +23,18 @@ MISTAKES: dict[str, tuple[tuple[tuple[str, str], ...], str]] = {
     "an event of a part": (
         (("oss:ObjectCreated:PutObject", "oss:ObjectCreated:UploadPart"),),
         "events[0]: 'oss:ObjectCreated:UploadPart' is no finished upload, and would be ignored; take it out",
+    ),
+    "a removal by replication": (
+        (("oss:ObjectCreated:PutObject", "oss:ObjectReplication:ObjectRemoved"),),
+        "events[0]: 'oss:ObjectReplication:ObjectRemoved' is no finished upload, and would be ignored; take it out",
+    ),
+    "a wildcard of replication": (
+        (("oss:ObjectCreated:PutObject", '"oss:ObjectReplication:*"'),),
+        "events[0]: 'oss:ObjectReplication:*' fires for removals too; name the events: oss:ObjectReplication:Object",
+    ),
+    "a mistyped event of replication": (
+        (("oss:ObjectCreated:PutObject", "oss:ObjectReplication:ObjectCreate"),),
+        "no event 'oss:ObjectReplication:ObjectCreate'; did you mean 'oss:ObjectReplication:ObjectCreated'",
     ),
     "a mistyped filter key": ((('suffix: ""', 'sufix: ""'),), "key.sufix: unknown key 'sufix'; did you mean 'suffix'"),
     "no filter": (
@@ -232,12 +245,23 @@ def test_another_file_is_refused(text: str, wanted: str) -> None:
 
 
 def test_every_finished_upload_is_subscribed_to() -> None:
-    """The template's trigger has each event that the handler judges, and no other."""
+    """The template's trigger has each event by which an upload ends, and no other."""
     function = check_template(edit_template().encode(), "template.yml", {}).function
     assert function is not None
     config = function.triggers[0].triggerConfig
     assert config
     assert sorted(config.events) == list(EVENTS)
+
+
+def test_replicas_can_be_subscribed_to() -> None:
+    """What the template has as a comment, for a destination of replication, is right where it is none any more."""
+    text = edit_template(("# - oss:ObjectReplication:", "- oss:ObjectReplication:"))
+    template = check_template(text.encode(), "template.yml", {})
+    assert template.problems == ()
+    assert template.function is not None
+    config = template.function.triggers[0].triggerConfig
+    assert config
+    assert {event.removeprefix("oss:") for event in config.events} == JUDGED_EVENTS
 
 
 def test_more_triggers_than_a_bucket_takes_are_refused() -> None:
