@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from handler.adapters.green import GreenModerator
 from handler.adapters.ledger import OssLedger
@@ -20,7 +20,7 @@ from handler.adapters.oss.store import OssStore
 from handler.adapters.policy_file import load_policy
 from handler.credentials import Credentials
 from handler.errors import BadEvent, InvocationFailed, StoreUnavailable, WardenError
-from handler.events import parse_event
+from handler.events import is_redriven, parse_event
 from handler.log import log_outcome, set_up_log
 from handler.meter import Meter
 from handler.model import JSON_FORM_VERSION, Delivery, Outcome, Status, Upload
@@ -31,8 +31,9 @@ from handler.upload.holding import is_held
 from handler.upload.pipeline import moderate
 from handler.upload.progress import Services
 
+Answer = TypeVar("Answer")
 CODE = Path(__file__).resolve().parent.parent
-# Kept back from asking the service, for what is to be done with the answer: copies, tags, a last look.
+# Kept back from all records: for what the ledger and the log are told, and for a call that is under way.
 RESERVE_SHARE = 0.25
 LONGEST_RESERVE_S = 10.0
 
@@ -65,7 +66,7 @@ class Warden:
         return self._services[credentials]
 
     def _connect(self, credentials: Credentials, region: str) -> Services:
-        meter = Meter()
+        meter = Meter(self.clock)
         inside = f"https://oss-{region}-internal.aliyuncs.com"
         endpoint = self.settings.oss_endpoint or inside
         store = OssStore(
@@ -129,9 +130,7 @@ _instance: dict[str, Warden] = {}
 
 def initializer(context: Any) -> None:  # noqa: ANN401  (Function Compute's object)
     """Read settings and policy, and build the clients. A mistake in them fails here, with all of it said."""
-    warden = Warden.from_env(os.environ)
-    warden.check_ledger(warden.services(context, os.environ).ledger)
-    _instance["warden"] = warden
+    _bare(lambda: _start(context))
 
 
 def handler(event: bytes, context: Any) -> str:  # noqa: ANN401  (Function Compute's object)
@@ -139,8 +138,36 @@ def handler(event: bytes, context: Any) -> str:  # noqa: ANN401  (Function Compu
 
     Raises InvocationFailed where a record must be delivered again or is for the operator, after all were tried.
     """
+    return _bare(lambda: _handle(event, context))
+
+
+def _bare(run: Callable[[], Answer]) -> Answer:
+    """Run it; what it raises leaves without the exceptions that led to it.
+
+    Function Compute logs whatever reaches it with all its causes, and an SDK's exception prints what was answered: an
+    error of OSS has signatures and tokens in it. Other exceptions than our own leave as where they happened.
+    """
+    try:
+        return run()
+    except WardenError as exc:
+        failure: BaseException = exc
+    except Exception as exc:  # noqa: BLE001  (it is raised again, in our words)
+        failure = InvocationFailed(_describe_bug(exc))
+    except BaseException as exc:  # noqa: BLE001  (SIGTERM arrives as SystemExit, in the middle of anything)
+        failure = exc
+    failure.__cause__ = failure.__context__ = None
+    raise failure.with_traceback(None)
+
+
+def _start(context: Any) -> None:  # noqa: ANN401
+    warden = Warden.from_env(os.environ)
+    warden.check_ledger(warden.services(context, os.environ).ledger)
+    _instance["warden"] = warden
+
+
+def _handle(event: bytes, context: Any) -> str:  # noqa: ANN401
     if not _instance:
-        initializer(context)
+        _start(context)
     warden = _instance["warden"]
     ends_at = warden.clock() + _budget_s(context)
     try:
@@ -149,7 +176,7 @@ def handler(event: bytes, context: Any) -> str:  # noqa: ANN401  (Function Compu
     except WardenError as exc:
         warden.log.error("invocation.refused", v=JSON_FORM_VERSION, request_id=context.request_id, error=str(exc))  # noqa: TRY400  (a line, no traceback: its frames say nothing to the operator)
         raise
-    delivery = _delivery(context, warden.settings)
+    delivery = _delivery(context, warden.settings, is_redriven=is_redriven(event))
     documents, errors = [], []
     for position, record in enumerate(records):
         share_s = (ends_at - warden.clock()) / (len(records) - position)
@@ -162,21 +189,22 @@ def handler(event: bytes, context: Any) -> str:  # noqa: ANN401  (Function Compu
     return json.dumps({"v": JSON_FORM_VERSION, "outcomes": documents})
 
 
-def _delivery(context: Any, settings: Settings) -> Delivery:  # noqa: ANN401
+def _delivery(context: Any, settings: Settings, *, is_redriven: bool) -> Delivery:  # noqa: ANN401
     """Which delivery this is: the context counts retries as text, and says nothing at the first."""
-    retries = str(getattr(context, "retry_count", None) or "0")
-    number = int(retries) + 1 if retries.isdigit() else 1
+    retries = str(getattr(context, "retry_count", None) or "")
+    is_counted = retries.isdecimal()
     return Delivery(
-        number,
-        is_last=number >= settings.max_deliveries,
+        int(retries) + 1 if is_counted else 1,
         request_id=context.request_id,
         function=context.function.name,
-        timeout_s=float(context.function.timeout),
+        most=settings.max_deliveries,
+        is_counted=is_counted,
+        is_redriven=is_redriven,
     )
 
 
 def _budget_s(context: Any) -> float:  # noqa: ANN401
-    """Seconds of this invocation in which the service may be asked."""
+    """Seconds of this invocation that its records share; the rest is for telling how they ended."""
     timeout_s = float(context.function.timeout)
     return timeout_s - min(timeout_s * RESERVE_SHARE, LONGEST_RESERVE_S)
 

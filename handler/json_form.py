@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from handler.errors import BadRecord
-from handler.model import JSON_FORM_VERSION, Outcome, Status, Upload, Verdict
+from handler.errors import BadRecord, FailureKind
+from handler.model import JSON_FORM_VERSION, Outcome, Status, Upload, Verdict, is_final
 
 Document = dict[str, Any]
 
@@ -57,9 +57,14 @@ def read_as(shape: type[msgspec.Struct] | type[Any], written: object) -> Any:  #
 def read_ending(written: Document) -> tuple[Status, str | None]:
     """The final status of an outcome's document, and where the bytes are. Raises BadRecord."""
     ending = read_as(_Ending, written.get("outcome"))
-    if not ending.status.is_final:
+    decision: _Decided = read_as(_Decided, written.get("decision") or {})
+    if not is_final(ending.status, decision.failure):
         raise BadRecord(f"its status {ending.status.value!r} is not final")
     return ending.status, ending.location
+
+
+class _Decided(msgspec.Struct):
+    failure: FailureKind | None = None
 
 
 class _Ending(msgspec.Struct):

@@ -40,7 +40,7 @@ class Risk(str, Enum):
 
 
 class Status(str, Enum):
-    """How an upload ended. Final: all but UNVERIFIED and FAILED."""
+    """How an upload ended."""
 
     PASSED = "passed"
     FLAGGED = "flagged"
@@ -55,11 +55,6 @@ class Status(str, Enum):
     SUPERSEDED = "superseded"
     DUPLICATE = "duplicate"
     FAILED = "failed"
-
-    @property
-    def is_final(self) -> bool:
-        """Whether no later delivery may change it."""
-        return self not in {Status.UNVERIFIED, Status.FAILED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,15 +151,17 @@ class Decision:
 class Delivery:
     """One delivery of an event to one invocation of the function.
 
-    `number` counts from 1; `request_id` is the invocation's, which a retry may keep. `timeout_s` is the function's:
-    after that long nothing of this invocation runs any more.
+    `number` counts from 1, of `most` (the setting MAX_DELIVERIES); without `is_counted` the platform gave no count, as
+    at every first delivery. `request_id` is the invocation's, which a retry may keep. `is_redriven`: an operator sent
+    the event again, so that this is never the last delivery.
     """
 
     number: int
-    is_last: bool
     request_id: str
     function: str = ""
-    timeout_s: float = 0.0
+    most: int = 1
+    is_counted: bool = True
+    is_redriven: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,11 +175,16 @@ class Earlier:
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """Wire calls made for one upload; `billed` counts answers of the service with code 200."""
+    """Wire calls made for one upload.
+
+    `billed` counts answers of the service with code 200; `maybe_billed` calls that may have been answered so, but whose
+    answer was not read: a timeout, a broken connection, a body that is none of the service's.
+    """
 
     oss: int = 0
     green: int = 0
     billed: int = 0
+    maybe_billed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,8 +205,8 @@ class Outcome:
     now, `bucket/key`, or None where they are gone or that is not known. `tags` are the tags of ours that were written.
     `superseded` is the
     etag of the event's bytes where other bytes, found under the key, were judged in their place. `attempts` counts
-    calls to the service; `delivery` counts from 1. `earlier` is there only for a duplicate. An Outcome with an `error`
-    fails the invocation.
+    calls to the service; `delivery` counts from 1. `earlier` is there only for a duplicate. `links` are the links under
+    the key that were dealt with on the way. An Outcome with an `error` fails the invocation.
     """
 
     upload: Upload | None
@@ -217,6 +219,7 @@ class Outcome:
     tag_note: str | None = None
     superseded: str | None = None
     earlier: Earlier | None = None
+    links: tuple[str, ...] = ()
     attempts: int = 0
     delivery: int = 1
     calls: Calls = Calls()
@@ -224,6 +227,22 @@ class Outcome:
     duration_ms: int = 0
     request_ids: RequestIds = RequestIds()
     error: str | None = None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether no later delivery may change it."""
+        return is_final(self.status, self.decision.failure if self.decision else None)
+
+
+def is_final(status: Status, failure: FailureKind | None) -> bool:
+    """Whether what ended so is done with.
+
+    It is, where there was a verdict, where the bytes were moved or removed, and where no later delivery can mend the
+    failure. A failure that can be mended and left the bytes in place is not, whatever the policy does meanwhile.
+    """
+    if status is Status.FAILED:
+        return False
+    return status in {Status.QUARANTINED, Status.DELETED} or failure is None or failure.is_lasting
 
 
 def assert_never(missed: NoReturn) -> NoReturn:

@@ -6,20 +6,14 @@ certain that its invocation is over, or where the lease, by the ledger's own clo
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timezone
 
-from handler.errors import ClaimHeld
 from handler.events import JUDGED_EVENTS, spellings
 from handler.model import Earlier, Outcome, Status
 from handler.ports import Listing
 from handler.upload.ledger import Entry
 from handler.upload.progress import Progress, Run
-from handler.upload.records import GIVEN_BACK, OUTCOME, VERDICT, Claim, claim_name, newest_claim
-
-FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 5.0
-# Time of writing is cut to seconds.
-CLOCK_STEP_S = 1.0
+from handler.upload.records import OUTCOME, VERDICT, Claim, claim_name, newest_claim
+from handler.upload.waiting import Waiting, good_for_s
 
 
 def claim(progress: Progress, run: Run) -> Progress:
@@ -47,23 +41,19 @@ def take_claim(
 
     Raises ClaimHeld where another delivery has it for longer than there is time to wait, and OperatorError.
     """
+    waiting = Waiting(clock, sleep, deadline_s)
     taken = entry.create_claim(1) or entry.read_outcome()
-    pause_s = FIRST_PAUSE_S
     while taken is None:
         listing = entry.look()
         if OUTCOME in listing.written_at and (earlier := entry.read_outcome()):
             return earlier
-        newest = newest_claim(list(listing.written_at))
+        newest = newest_claim(listing.written_at)
         holder = entry.read_claim(newest)
         wait_s = _wait_s(entry, holder, listing, newest)
-        if wait_s <= 0:
+        if holder is None or wait_s <= 0:
             taken = _take_over(entry, newest, holder, listing)
             continue
-        nap_s = min(wait_s, pause_s)
-        if holder is not None and clock() + nap_s > deadline_s:
-            raise _held(holder, listing.now + wait_s)
-        sleep(nap_s)
-        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+        waiting.wait(wait_s, holder, listing.now)
     return taken
 
 
@@ -71,7 +61,14 @@ def _take_over(entry: Entry, newest: int, holder: Claim | None, listing: Listing
     """Go on in place of who gave up or was killed. None where another delivery was faster."""
     if entry.ledger.is_down:
         return entry
-    entry = replace(entry, has_verdict=VERDICT in listing.written_at)
+    first_at = holder.first_at if holder and holder.first_at else listing.written_at.get(claim_name(1), listing.now)
+    entry = replace(
+        entry,
+        first_at=first_at,
+        has_lasted_s=listing.now - first_at,
+        listed_to=holder.listed_to if holder else None,
+        known=entry.read_known() if VERDICT in listing.written_at else None,
+    )
     if holder is not None and holder.token == entry.token:
         # Our own: the answer to its creation was lost on the way.
         return replace(entry, claim_number=newest)
@@ -84,16 +81,10 @@ def _wait_s(entry: Entry, holder: Claim | None, listing: Listing, newest: int) -
     A retry comes after the end of the delivery that it repeats. Only a higher number under the same id is one:
     the same number twice may be one event delivered twice, both at work.
     """
-    if holder is None or holder.state == GIVEN_BACK or holder.token == entry.token:
+    if holder is not None and (holder.token == entry.token or _is_over(entry, holder)):
         return 0.0
-    if holder.invocation == entry.delivery.request_id and holder.delivery < entry.delivery.number:
-        return 0.0
-    return listing.written_at[claim_name(newest)] + holder.lease_s + CLOCK_STEP_S - listing.now
+    return good_for_s(holder, listing.written_at.get(claim_name(newest), 0.0), listing.now)
 
 
-def _held(holder: Claim, free_at: float) -> ClaimHeld:
-    until = datetime.fromtimestamp(free_at, timezone.utc).isoformat(timespec="seconds")
-    return ClaimHeld(
-        f"held by invocation {holder.invocation!r} until {until} at the latest (clock of OSS); "
-        "it waits for the next delivery"
-    )
+def _is_over(entry: Entry, holder: Claim) -> bool:
+    return holder.invocation == entry.delivery.request_id and holder.delivery < entry.delivery.number

@@ -1,12 +1,12 @@
 """What is known of the bytes -> Decision, or none yet."""
 
-from handler.errors import FailureKind, NoVerdict
-from handler.model import Decision, Verdict
+from dataclasses import replace
+
+from handler.errors import NoVerdict
+from handler.model import Action, Decision, Verdict
 from handler.policy import rules
 from handler.upload.progress import Progress, Run
-from handler.upload.records import Release
-
-WAITING_FAILURES = frozenset({FailureKind.UNAVAILABLE, FailureKind.UNREADABLE})
+from handler.upload.releases import Release
 
 
 def decide(progress: Progress, run: Run, said: Verdict | NoVerdict | Release) -> Decision | None:
@@ -16,6 +16,15 @@ def decide(progress: Progress, run: Run, said: Verdict | NoVerdict | Release) ->
             return rules.decide(run.policy, progress.upload, said)
         case Release():
             return rules.decide_release(run.policy, said.by, said.reason)
-    if said.kind in WAITING_FAILURES and not run.delivery.is_last:
+    if said.kind.is_passing and not progress.is_last:
         return None
-    return rules.decide_failure(run.policy, progress.upload, said.kind)
+    decision = rules.decide_failure(run.policy, progress.upload, said.kind)
+    return _soften(decision) if said.kind.is_passing and progress.is_unproven else decision
+
+
+def _soften(decision: Decision) -> Decision:
+    """Only mark what would be moved: it may be the first real try."""
+    if decision.action not in rules.FINAL:
+        return decision
+    reason = f"{decision.reason}; only marked, because the ledger shows no delivery before this one"
+    return replace(decision, action=Action.TAG, reason=reason)

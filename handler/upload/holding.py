@@ -51,13 +51,14 @@ def held_copy(  # noqa: PLR0913  (each names a part of the provenance)
     upload: Upload,
     decision: Decision,
     verdict: Verdict | None,
+    acl: str | None = None,
 ) -> HeldCopy:
     """Describe the copy: the bytes' own headers and metadata, and where they came from and why.
 
     Provenance wins over the user's metadata past 8 KB and where names collide; what is displaced, and what HTTP can't
-    carry in a header (anything but printable ASCII), goes to the sidecar.
+    carry in a header (anything but printable ASCII), goes to the sidecar. `acl` is the bytes' own, where it is known.
     """
-    provenance = _provenance(found, upload, decision, verdict)
+    provenance = _provenance(found, upload, decision, verdict, acl)
     kept, displaced = _fit(found.metadata, METADATA_BYTES - _size(provenance))
     headers = {name: value for name, value in found.headers.items() if _printable(value)}
     lost_headers = {name: value for name, value in found.headers.items() if name not in headers}
@@ -69,10 +70,13 @@ def held_copy(  # noqa: PLR0913  (each names a part of the provenance)
         metadata={**kept, **provenance},
         tags=tags,
         sidecar=json.dumps(sidecar).encode() if displaced or lost_headers else None,
+        encryption=found.encryption,
     )
 
 
-def _provenance(found: StoredObject, upload: Upload, decision: Decision, verdict: Verdict | None) -> dict[str, str]:
+def _provenance(
+    found: StoredObject, upload: Upload, decision: Decision, verdict: Verdict | None, acl: str | None
+) -> dict[str, str]:
     """What a restore and an appeal need; URL-encoded, because a header carries only ASCII."""
     facts = {
         "source": found.location,
@@ -84,6 +88,8 @@ def _provenance(found: StoredObject, upload: Upload, decision: Decision, verdict
         "labels": join_labels(decision.findings),
         "request-id": upload.request_id,
         "green-request-id": verdict.request_id if verdict else "",
+        "acl": acl or "",
+        "storage-class": found.storage_class,
     }
     return {PREFIX + name: quote(value, errors="replace") for name, value in facts.items() if value}
 

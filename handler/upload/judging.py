@@ -8,8 +8,9 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_e
 from handler.errors import FailureKind, NoVerdict, OperatorError
 from handler.model import Upload, Verdict
 from handler.ports import Moderator, Store, StoredObject
+from handler.upload.patience import Patience
 from handler.upload.progress import Progress, Run
-from handler.upload.records import Release
+from handler.upload.releases import Release
 
 # The vendor's limits for an image: at most 20 MB; an empty one is none.
 LARGEST_IMAGE_BYTES = 20 * 1024 * 1024
@@ -41,18 +42,35 @@ def judge(progress: Progress, run: Run, found: StoredObject) -> Answer:
     paid = entry.find_verdict(found, run.policy.moderation.service)
     if paid is not None:
         return Answer(paid, is_exact=True)
-    asker = Judge(services.moderator, services.store, services.clock, services.sleep, run.deadline_s)
+    asker = Judge(
+        services.moderator,
+        services.store,
+        services.clock,
+        services.sleep,
+        run.deadline_s,
+        run.patience,
+        lambda: run.keep_going(entry),
+    )
     said, is_exact = asker.judge(progress.upload, found)
-    if isinstance(said, Verdict):
-        entry.keep_verdict(found, said, is_exact=is_exact)
+    if isinstance(said, Verdict) or _is_taken(progress, found, said):
+        entry.keep(found, said, is_exact=is_exact)
     return Answer(said, is_exact)
+
+
+def _is_taken(progress: Progress, found: StoredObject, said: NoVerdict) -> bool:
+    """Whether a version was taken that may be gone when a takeover looks, so that why it went has to be written down.
+
+    A link is dealt with on the way to the upload's own bytes, and taken by nobody.
+    """
+    is_for_the_next = said.kind.is_passing and not progress.is_last
+    return progress.takes_versions and found.is_pinned and not found.is_symlink and not is_for_the_next
 
 
 @dataclass(frozen=True, slots=True)
 class Judge:
     """Asks the service about one upload, again while it is worth it and there is time.
 
-    `deadline` is on `clock`, in seconds.
+    `deadline` is on `clock`, in seconds; `keep_going` is called before each try.
     """
 
     moderator: Moderator
@@ -60,6 +78,8 @@ class Judge:
     clock: Callable[[], float]
     sleep: Callable[[float], None]
     deadline: float
+    patience: Patience
+    keep_going: Callable[[], None]
 
     def judge(self, upload: Upload, found: StoredObject) -> tuple[Verdict | NoVerdict, bool]:
         """Answer with the verdict (or why there is none), and whether it is certain to be of these very bytes.
@@ -111,21 +131,22 @@ class Judge:
             reraise=True,
         )
         try:
-            return retrying(lambda: self.moderator.judge(upload, url=url, timeout_s=self._time_left_s()))
+            return retrying(lambda: self._ask_once(upload, url))
         except NoVerdict as exc:
             return exc
 
+    def _ask_once(self, upload: Upload, url: str | None) -> Verdict:
+        self.keep_going()
+        return self.moderator.judge(upload, url=url, timeout_s=self._time_left_s())
+
     def _may_pass(self, exc: BaseException, upload: Upload, url: str | None) -> bool:
         """Whether to ask again: what can't be read because it is gone, or is another by now, needs no more tries."""
-        if not isinstance(exc, NoVerdict):
-            return False
-        if exc.is_paid:
-            # A changed answer of the vendor's must not become a bill: one paid try a delivery.
+        if not isinstance(exc, NoVerdict) or not self.patience.allows_another(exc):
             return False
         if exc.kind is FailureKind.UNREADABLE:
             now = self.store.head(upload.bucket, upload.key, upload.version_id if url else None)
-            return now is not None and now.etag == upload.etag
-        return exc.kind is FailureKind.UNAVAILABLE
+            return now is not None and now.etag == upload.etag and not now.is_archived
+        return True
 
     def _is_too_late(self, state: RetryCallState) -> bool:
         return self.clock() + state.upcoming_sleep + SHORTEST_CALL_S > self.deadline
@@ -138,6 +159,9 @@ def rule_out(upload: Upload, found: StoredObject) -> NoVerdict | None:
     """Say why no call is needed to know that there will be no verdict; None where one is."""
     if found.is_symlink:
         return NoVerdict(FailureKind.SYMLINK, f"{found.location!r} is a link, not an image")
+    if found.is_archived:
+        message = f"{found.location!r} is of the class {found.storage_class}: nobody can read it before it is restored"
+        return NoVerdict(FailureKind.ARCHIVED, message)
     if upload.size_bytes == 0:
         return NoVerdict(FailureKind.UNSUPPORTED, f"{found.location!r} is empty")
     if upload.size_bytes > LARGEST_IMAGE_BYTES:

@@ -1,140 +1,188 @@
 """Which bytes in the store an upload is, and which of them are to be dealt with next.
 
-What became of an upload is told here and nowhere else: an older version, a twin, a successor, a link below another.
+An event is a hint that something happened at a key; what is to be done is read from the store. What became of an upload
+is told here and nowhere else: an older version, a twin, a link, a successor, or what stands there in its place.
 """
 
 from dataclasses import replace
-from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
+from hashlib import sha256
 
-from handler.errors import ObjectChanged, ObjectGone
 from handler.events import SYMLINK_EVENT, spellings
-from handler.model import Status, Upload
+from handler.model import Earlier, Outcome, Status, Upload
 from handler.ports import Store, StoredObject
-from handler.upload.missing import end_without_bytes
-from handler.upload.progress import Progress, Run
+from handler.upload.missing import end_as_before, end_without_bytes
+from handler.upload.progress import Progress, Run, name_of
+from handler.upload.scanning import Scan, age, fits, is_later, scan
+from handler.upload.taking import take, take_again, take_one
+from handler.upload.waiting import Waiting
 
-# Last-Modified is cut to seconds, and how it relates to the event's time is not documented.
-SAME_MOMENT = timedelta(seconds=2)
+Next = tuple[Progress, StoredObject | None]
 
 
-def locate_next(progress: Progress, run: Run) -> tuple[Progress, StoredObject | None]:
-    """Find the bytes to deal with next: the upload's own, and after these an older twin that they may have covered.
+def locate_next(progress: Progress, run: Run) -> Next:
+    """Find the bytes to deal with next: links under the key that are not newer than the event, then the upload's own.
 
-    None where it has ended, or where only another look can tell.
+    Of versions that an upload may be, it takes one that no other has. None where it has ended.
 
     Raises what the store, the ledger and the quarantine raise.
     """
-    try:
-        upload, found = locate(progress.upload, run.services.store, decode=not progress.has_ended)
-    except (ObjectGone, ObjectChanged) as exc:
-        return _without_bytes(progress, run, exc), None
-    progress = replace(progress, upload=upload)
-    if not run.is_ours_to_judge(upload):
-        return progress.end(Status.OUT_OF_SCOPE, location=found.location), None
-    return progress, found
+    resumed = _resume(progress, run)
+    if resumed is not None:
+        return resumed
+    progress, now = _look_under(replace(progress, has_resumed=True), run.services.store)
+    upload = progress.upload
+    is_folder = now is not None and not now.is_symlink and now.size_bytes == 0 and upload.key.endswith("/")
+    if is_folder or not run.is_ours_to_judge(upload):
+        # A folder, as consoles make them, is an object without bytes: there is no picture in it.
+        return progress.end(Status.OUT_OF_SCOPE, location=f"{upload.bucket}/{upload.key}"), None
+    if now is not None and _is_link_to_deal_with(now, progress):
+        return progress, now
+    if now is not None and fits(now, upload) and (not now.is_pinned or take_first(progress, now)):
+        return _begin(progress, now)
+    if now is None or now.version_id is None:
+        return _without_own(progress, run, now)
+    return _locate_version(progress, run, now)
 
 
-def _without_bytes(progress: Progress, run: Run, missed: ObjectGone | ObjectChanged) -> Progress:
-    """Tell what became of bytes that are not there."""
-    if progress.has_ended:
-        # Nothing lay under the version that was removed.
-        return progress.end_as(progress.ending)
-    if isinstance(missed, ObjectGone):
-        return end_without_bytes(progress, run)
-    if not progress.may_have_marked:
-        return progress.end(Status.SUPERSEDED)
-    return _turn_to_successor(progress, run)
+def _resume(progress: Progress, run: Run) -> Next | None:
+    """Go on with the version that an earlier delivery took; None without one, or where another upload has it by now."""
+    known = progress.entry.known
+    if known is None or not known.found.is_pinned or progress.has_resumed:
+        return None
+    kept = known.found
+    found = run.services.store.head(kept.bucket, kept.key, kept.version_id)
+    if found is None:
+        return end_without_bytes(replace(progress, has_resumed=True), run), None
+    if not take_again(progress.entry, found):
+        return None
+    progress = replace(progress, has_resumed=True)
+    progress = replace(progress, upload=replace(progress.upload, key=kept.key))
+    if kept.etag != progress.upload.etag:
+        progress = replace(progress, upload=replace(progress.upload, etag=kept.etag), superseded=progress.upload.etag)
+    # Whether it is current no answer of a version tells, and a version needs no telling.
+    return _begin(progress, replace(found, is_current=False))
 
 
-def _turn_to_successor(progress: Progress, run: Run) -> Progress:
-    """Judge the bytes that took the upload's place: a tag of ours may sit on them."""
-    now = run.services.store.head(progress.upload.bucket, progress.upload.key)
-    if now is None or now.is_deletion:
-        return end_without_bytes(progress, run)
-    event_name = SYMLINK_EVENT if now.is_symlink else "ObjectCreated:PutObject"
-    upload = replace(progress.upload, etag=now.etag, event_name=event_name)
-    return replace(progress, upload=upload, superseded=progress.event_upload.etag)
+def _look_under(progress: Progress, store: Store) -> tuple[Progress, StoredObject | None]:
+    """What is under the key now; a link with its own time. A key that arrived encoded is decoded where that fits."""
+    upload = progress.upload
+    now = store.link(upload.bucket, upload.key) if upload.event_name == SYMLINK_EVENT else None
+    now = now or store.head(upload.bucket, upload.key)
+    if now is not None:
+        # HEAD answers for the link's target.
+        is_link_by_head = now.is_symlink and upload.event_name != SYMLINK_EVENT
+        return progress, (store.link(upload.bucket, upload.key) or now) if is_link_by_head else now
+    for key in [] if progress.has_ended else spellings(upload.key)[1:]:
+        other = store.head(upload.bucket, key)
+        if other is not None and fits(other, upload):
+            return replace(progress, upload=replace(upload, key=key)), other
+    return progress, None
 
 
-def locate(upload: Upload, store: Store, *, decode: bool = True) -> tuple[Upload, StoredObject]:
-    """Find the upload's own bytes; answers with the upload completed by what OSS knows (key, version, type, size).
+def take_first(progress: Progress, found: StoredObject) -> bool:
+    """Take a version that nobody had yet; without a ledger, whoever comes has it."""
+    return not progress.takes_versions or take(progress.entry, found)
 
-    In a versioned bucket an older version is found too; with `decode`, a key that arrived encoded. Raises ObjectGone
-    where the bytes are no longer there, and ObjectChanged where others took their place in a bucket without versions.
+
+def _locate_version(progress: Progress, run: Run, now: StoredObject) -> Next:
+    """Look below what is current."""
+    looked = scan(progress.upload, run.services.store, progress.entry.listed_to)
+    links = [link for link in looked.links if _is_link_to_deal_with(link, progress)]
+    if links:
+        return progress, links[0]
+    own = _own_versions(progress.upload, looked, run.services.store)
+    if own and not (own[0].is_pinned and progress.takes_versions):
+        return _begin(progress, own[0])
+    if own:
+        return _take_one(progress, run, own)
+    if looked.listed_to is not None and not progress.has_ended:
+        return _look_on_later(progress, looked.listed_to), None
+    return _without_own(progress, run, now)
+
+
+def _own_versions(upload: Upload, looked: Scan, store: Store) -> list[StoredObject]:
+    """The versions that the upload may be, nearest to its event first; of twins, each event begins with another."""
+
+    def order(version: StoredObject) -> tuple[timedelta, str]:
+        names = f"{version.version_id} {upload.request_id}"
+        return abs(age(version, upload)), sha256(names.encode()).hexdigest()
+
+    own = sorted((version for version in looked.fitting if fits(version, upload)), key=order)
+    found = [(store.head(upload.bucket, upload.key, version.version_id), version) for version in own]
+    return [replace(there, is_current=version.is_current) for there, version in found if there is not None]
+
+
+def _take_one(progress: Progress, run: Run, own: list[StoredObject]) -> Next:
+    services = run.services
+    taken = take_one(progress.entry, own, Waiting(services.clock, services.sleep, run.deadline_s))
+    if isinstance(taken, Earlier):
+        ending = Outcome(progress.upload, Status.DUPLICATE, location=taken.location, earlier=taken)
+        return progress.end_as(ending), None
+    return _begin(progress, taken)
+
+
+def _look_on_later(progress: Progress, listed_to: str) -> Progress:
+    """Give up for this delivery: a key that is overwritten all the time has too many versions to list at once."""
+    place = f"{progress.upload.bucket}/{progress.upload.key!r}"
+    error = f"{place} has many newer versions, and its own was not among those listed; the next delivery looks on"
+    return replace(progress, listed_to=listed_to).end(Status.FAILED, error=error)
+
+
+def _without_own(progress: Progress, run: Run, now: StoredObject | None) -> Next:
+    """Tell what became of bytes that are not there: that needs something written after them, or nothing at all.
+
+    What is there and is not newer is judged in their place: nothing proves that anybody ever looked at it.
     """
-    if upload.event_name == SYMLINK_EVENT:
-        return upload, _locate_link(upload, store)
-    now = store.head(upload.bucket, upload.key)
-    if now is None:
-        return _locate_decoded(upload, store, spellings(upload.key)[1:] if decode else [])
-    if _is_it(now, upload) and not (now.is_pinned and _is_later(now, upload)):
-        return _complete(upload, now), now
-    version = None if now.version_id is None else _locate_version(upload, store)
-    if version is not None:
-        return _complete(upload, version), version
-    if now.is_pinned or now.is_deletion:
-        raise ObjectGone(f"no version of {now.location!r} holds these bytes any more")
-    raise ObjectChanged(f"{now.location!r} holds other bytes by now")
+    if progress.has_ended:
+        return progress.end_as(progress.ending), None
+    is_newer = now is not None and (now.is_symlink or is_later(now, progress.upload))
+    if now is None or now.is_deletion or (is_newer and now.is_pinned):
+        return end_without_bytes(progress, run), None
+    if is_newer and (now.is_symlink or not progress.may_have_marked):
+        return progress.end(Status.SUPERSEDED), None
+    ended = _end_beside(progress, run, now)
+    return (ended, None) if ended is not None else _begin_in_place(progress, now)
 
 
-def _is_it(found: StoredObject, upload: Upload) -> bool:
-    # A link answers with the etag of its target, which may well be that of the upload.
-    return found.etag == upload.etag and not found.is_symlink and not found.is_deletion
+def _end_beside(progress: Progress, run: Run, now: StoredObject) -> Progress | None:
+    """End it without a judgement on what is there, where that is somebody else's; else None."""
+    if progress.may_have_marked and not now.is_pinned:
+        # A tag of ours may sit on it, whatever became of the upload itself.
+        return None
+    ended = end_as_before(progress, run)
+    if ended is not None:
+        return ended
+    if progress.upload.event_name == SYMLINK_EVENT:
+        # It was a link, and is none any more: nothing of it is left to judge.
+        return progress.end(Status.GONE if now.is_pinned else Status.SUPERSEDED)
+    # What another event has is dealt with there.
+    return progress.end(Status.GONE) if now.is_pinned and not _take_over(progress, now) else None
 
 
-def _locate_link(upload: Upload, store: Store) -> StoredObject:
-    """Find the link; in a versioned bucket also below a newer version, from where it would come back."""
-    link = store.link(upload.bucket, upload.key)
-    if link is not None and not (link.is_pinned and _is_later(link, upload)):
-        return link
-    now = link or store.head(upload.bucket, upload.key)
-    if now is not None and now.version_id is not None:
-        links = [version for version in store.versions(upload.bucket, upload.key) if version.is_symlink]
-        if links:
-            return min(links, key=lambda version: abs(_age(version, upload)))
-    if now is None or now.is_pinned or now.is_deletion:
-        raise ObjectGone(f"no link at {upload.bucket}/{upload.key!r} any more")
-    raise ObjectChanged(f"{now.location!r} is no link any more")
+def _take_over(progress: Progress, found: StoredObject) -> bool:
+    return take_first(progress, found) or take_again(progress.entry, found)
 
 
-def _locate_decoded(upload: Upload, store: Store, keys: list[str]) -> tuple[Upload, StoredObject]:
-    """Take another spelling of the key where its etag is the event's."""
-    for key in keys:
-        now = store.head(upload.bucket, key)
-        if now is not None and _is_it(now, upload):
-            return _complete(replace(upload, key=key), now), now
-    raise ObjectGone(f"nothing at {upload.bucket}/{upload.key!r} any more")
+def _begin_in_place(progress: Progress, now: StoredObject) -> Next:
+    """Judge what stands in the place of the event's bytes; the same bytes by etag are taken for these, of any age."""
+    if now.etag == progress.upload.etag:
+        return _begin(progress, now)
+    upload = replace(progress.upload, etag=now.etag)
+    return _begin(replace(progress, upload=upload, superseded=progress.event_upload.etag), now)
 
 
-def _locate_version(upload: Upload, store: Store) -> StoredObject | None:
-    """Among the versions with these very bytes, the one nearest to the event in time."""
-    own = [version for version in store.versions(upload.bucket, upload.key) if _is_it(version, upload)]
-    for version in sorted(own, key=lambda version: abs(_age(version, upload))):
-        found = store.head(upload.bucket, upload.key, version.version_id)
-        if found is not None:
-            return replace(found, is_current=version.is_current)
-    return None
-
-
-def _is_later(found: StoredObject, upload: Upload) -> bool:
-    """Whether these bytes were written again after the event: another upload of the same picture."""
-    return _age(found, upload) > SAME_MOMENT
-
-
-def _age(found: StoredObject, upload: Upload) -> timedelta:
-    """How much later than the event the bytes were written; zero where either time can't be read."""
-    try:
-        uploaded_at = datetime.fromisoformat(upload.uploaded_at.replace("Z", "+00:00"))
-        return parsedate_to_datetime(found.last_modified) - uploaded_at
-    except (ValueError, TypeError, OverflowError):
-        return timedelta()
-
-
-def _complete(upload: Upload, found: StoredObject) -> Upload:
-    return replace(
-        upload,
+def _begin(progress: Progress, found: StoredObject) -> Next:
+    """Complete the upload by what OSS knows."""
+    upload = replace(
+        progress.upload,
         version_id=found.version_id,
         content_type=found.headers.get("Content-Type"),
         size_bytes=found.size_bytes,
     )
+    return replace(progress, upload=upload), found
+
+
+def _is_link_to_deal_with(found: StoredObject, progress: Progress) -> bool:
+    """Whether it is a link that was there at the event, and was not dealt with yet; a newer one has its own event."""
+    return found.is_symlink and not is_later(found, progress.upload) and name_of(found) not in progress.links

@@ -22,7 +22,6 @@ def moderate(upload: Upload, policy: Policy, services: Services, delivery: Deliv
     try:
         progress = claim(progress, run)
         while not progress.is_over:
-            progress = progress.next_round()
             try:
                 progress, found = locate_next(progress, run)
                 if found is None:  # it has ended, or another look has to tell
@@ -30,7 +29,7 @@ def moderate(upload: Upload, policy: Policy, services: Services, delivery: Deliv
                 answer = judge(progress, run, found)
                 decision = decide(progress, run, answer.said)
                 progress, found = confirm(progress, run, found, answer, decision)
-                # Not the end where a version was removed: an older twin may have come to light.
+                # Not the end after a link, nor where a removal may have brought an older twin to light.
                 progress = act(progress, run, found, answer, decision)
             except (ObjectGone, ObjectChanged) as exc:
                 # The bytes changed under our hands: the next look tells what became of them.

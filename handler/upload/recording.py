@@ -18,11 +18,14 @@ def record(progress: Progress, run: Run) -> Outcome:
         verdict=progress.verdict,
         decision=progress.decision,
         superseded=progress.superseded,
+        links=progress.links,
         delivery=run.delivery.number,
     )
     outcome = _account(outcome, run)
+    # Whatever the upload's share: how it ended must be known.
+    run.services.meter.ends_s = float("inf")
     try:
-        progress.entry.close(outcome)
+        progress.entry.close(outcome, progress.listed_to)
     except WardenError as exc:
         outcome = replace(outcome, error="; ".join(filter(None, [outcome.error, str(exc)])))
     return _account(outcome, run)

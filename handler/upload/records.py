@@ -1,27 +1,30 @@
 """The records of the ledger: their names, and what stands in each. Pure.
 
 Under `ledger/v1/<day>/<upload>/`: `claim-<n>.json` (who is, or was, at work), `verdict.json` (what was paid for),
-`outcome.json` (how it ended, in the project's JSON form). Under `release/`: what was brought back out of quarantine.
+`outcome.json` (how it ended, in the project's JSON form). Under `ledger/v1/versions/`: which upload a version was taken
+for. What was brought back out of quarantine: `releases.py`.
 """
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Annotated
 
 import msgspec
 
-from handler.errors import BadRecord
+from handler.errors import BadRecord, FailureKind
 from handler.json_form import Document, check_upload, check_version, read_as, verdict_document
-from handler.model import JSON_FORM_VERSION, Delivery, Upload, Verdict
+from handler.model import JSON_FORM_VERSION, Upload, Verdict
 from handler.ports import StoredObject
 
 ROOT = "ledger/v1/"
-RELEASES = "release/"
+VERSIONS = f"{ROOT}versions/"
 OUTCOME = "outcome.json"
 VERDICT = "verdict.json"
 CLAIM = re.compile(r"claim-([1-9][0-9]{0,8})\.json")
+TAKE = re.compile(r"([1-9][0-9]{0,8})\.json")
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 # The longest that Function Compute lets a function run, in seconds.
 LONGEST_LEASE_S = 86_400
@@ -30,35 +33,42 @@ HELD, GIVEN_BACK = "held", "given-back"
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """Who is at work on the upload, and for how long at the most; given back, it is nobody any more."""
+    """Who is at work on the upload, and for how long unless it is renewed; given back, it is nobody any more.
+
+    `first_at`: when the first claim of the upload was written or given back, by the ledger's clock, where this is a
+    later one. `listed_to`: how far the versions of the key were looked through in vain.
+    """
 
     invocation: str
     delivery: int
     token: str
     lease_s: Annotated[float, msgspec.Meta(gt=0, le=LONGEST_LEASE_S)]
     state: str
+    first_at: float | None = None
+    listed_to: str | None = None
 
 
-class Release(msgspec.Struct, frozen=True):
-    """What a restore wrote: these bytes under this key are right, who says so, and why."""
+class Take(msgspec.Struct, frozen=True):
+    """Which upload a version is for: the folder of its records. `token` is of the run that took it."""
 
-    bucket: str
-    key: str
-    etag: str
-    by: str
-    reason: str
+    folder: str
+    token: str
 
 
 @dataclass(frozen=True, slots=True)
-class PaidVerdict:
-    """A verdict of an earlier delivery. `is_exact`: it is certain to be of the bytes that `found` identifies."""
+class Known:
+    """What an earlier delivery knew of the bytes that `found` identifies: a verdict, or why there will be none.
 
-    verdict: Verdict
+    `is_exact`: it is certain to be of these very bytes.
+    """
+
+    verdict: Verdict | None
+    failure: FailureKind | None
     found: StoredObject
     is_exact: bool
 
     def is_of(self, found: StoredObject) -> bool:
-        """Whether it is the verdict on these very bytes.
+        """Whether it is of these very bytes.
 
         One that was asked for by name fits only while that name still stands for them.
         """
@@ -93,24 +103,18 @@ def _digest(*names: str) -> str:
     return sha256(json.dumps(names).encode()).hexdigest()[:16]
 
 
-def release_name(bucket: str, key: str, etag: str) -> str:
-    """Name the release of these bytes under this key."""
-    return f"{RELEASES}{sha256(json.dumps([bucket, key, etag]).encode()).hexdigest()}.json"
-
-
 def claim_name(number: int) -> str:
     """Name a claim; they count from 1."""
     return f"claim-{number}.json"
 
 
-def newest_claim(names: list[str]) -> int:
+def newest_claim(names: Iterable[str]) -> int:
     """The greatest number among the claims; 0 where there is none."""
     return max((int(match[1]) for match in map(CLAIM.fullmatch, names) if match), default=0)
 
 
-def claim_record(upload: Upload, delivery: Delivery, token: str, state: str = HELD) -> Document:
-    """Write down that this delivery is at work, or that it was; `token` is of this one run and of no other."""
-    claim = Claim(delivery.request_id, delivery.number, token, delivery.timeout_s, state)
+def claim_record(upload: Upload, claim: Claim) -> Document:
+    """Write down that somebody is at work, or was."""
     return {"v": JSON_FORM_VERSION, "upload": msgspec.to_builtins(upload), "claim": msgspec.to_builtins(claim)}
 
 
@@ -120,50 +124,68 @@ def read_claim(record: Document, upload: Upload) -> Claim:
     return claim
 
 
-def verdict_record(upload: Upload, found: StoredObject, verdict: Verdict, *, is_exact: bool) -> Document:
-    """Write down a verdict with the identity of the bytes that it is of."""
+def takes_of(function: str, found: StoredObject) -> str:
+    """What the names of all takes of a version begin with; a number and `.json` follow, counted from 1."""
+    names = [function, found.bucket, found.key, found.version_id]
+    return f"{VERSIONS}{sha256(json.dumps(names).encode()).hexdigest()}-"
+
+
+def newest_take(names: Iterable[str]) -> int:
+    """The greatest number among the takes of a version, by the ends of their names; 0 where there is none."""
+    return max((int(match[1]) for match in map(TAKE.fullmatch, names) if match), default=0)
+
+
+def take_record(upload: Upload, found: StoredObject, take: Take) -> Document:
+    """Write down that this version is for this upload."""
+    about = {"upload": msgspec.to_builtins(upload), "version_id": found.version_id}
+    return {"v": JSON_FORM_VERSION, **about, "take": msgspec.to_builtins(take)}
+
+
+def read_take(record: Document, found: StoredObject) -> Take:
+    """Read a take back. Raises BadRecord."""
+    written: _TakeRecord = read_as(_TakeRecord, check_version(record))
+    if (written.upload.bucket, written.upload.key, written.version_id) != (found.bucket, found.key, found.version_id):
+        raise BadRecord("it is of another version")
+    return written.take
+
+
+def known_record(upload: Upload, known: Known) -> Document:
+    """Write down what is known of bytes, with their identity."""
+    found = known.found
     identity = {
+        "key": found.key,
         "etag": found.etag,
         "last_modified": found.last_modified,
         "version_id": found.version_id,
         "object_type": found.object_type,
+        "size_bytes": found.size_bytes,
+        "crc64": found.crc64,
     }
     return {
         "v": JSON_FORM_VERSION,
         "upload": msgspec.to_builtins(upload),
         "identity": identity,
-        "is_exact": is_exact,
-        "verdict": verdict_document(verdict),
+        "is_exact": known.is_exact,
+        "verdict": verdict_document(known.verdict) if known.verdict else None,
+        "failure": known.failure.value if known.failure else None,
     }
 
 
-def read_verdict(record: Document, upload: Upload) -> PaidVerdict:
-    """Read a verdict back. Raises BadRecord."""
-    written: _VerdictRecord = read_as(_VerdictRecord, _of(record, upload))
+def read_known(record: Document, upload: Upload) -> Known:
+    """Read back what was known. Raises BadRecord."""
+    written: _KnownRecord = read_as(_KnownRecord, _of(record, upload))
     identity = written.identity
     found = StoredObject(
         upload.bucket,
-        upload.key,
+        identity.key or upload.key,
         identity.etag,
         identity.last_modified,
-        0,
+        identity.size_bytes,
         version_id=identity.version_id,
         object_type=identity.object_type,
+        crc64=identity.crc64,
     )
-    return PaidVerdict(written.verdict, found, written.is_exact)
-
-
-def release_record(release: Release, source: str) -> Document:
-    """Write down a release; `source` is where in quarantine the bytes were."""
-    return {"v": JSON_FORM_VERSION, "release": msgspec.to_builtins(release), "source": source}
-
-
-def read_release(record: Document, bucket: str, key: str, etag: str) -> Release:
-    """Read a release back. Raises BadRecord where it is none of these bytes under this key."""
-    release: Release = read_as(Release, check_version(record).get("release"))
-    if (release.bucket, release.key, release.etag) != (bucket, key, etag):
-        raise BadRecord("it releases something else")
-    return release
+    return Known(written.verdict, written.failure, found, written.is_exact)
 
 
 def _of(record: Document, upload: Upload) -> Document:
@@ -177,9 +199,25 @@ class _Identity(msgspec.Struct):
     last_modified: str
     version_id: str | None
     object_type: str
+    # These are missing in what was written before they were part of the identity.
+    key: str | None = None
+    size_bytes: int = 0
+    crc64: str | None = None
 
 
-class _VerdictRecord(msgspec.Struct):
+class _KnownRecord(msgspec.Struct):
     identity: _Identity
     is_exact: bool
-    verdict: Verdict
+    verdict: Verdict | None
+    failure: FailureKind | None = None
+
+
+class _TakenFor(msgspec.Struct):
+    bucket: str
+    key: str
+
+
+class _TakeRecord(msgspec.Struct):
+    upload: _TakenFor
+    version_id: str
+    take: Take

@@ -6,9 +6,9 @@ dropped, so that no uploader can be taken for us.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from handler.model import Decision, Finding
+from handler.model import Decision, Finding, Status
 
 MOST_TAGS = 10
 LONGEST_KEY = 128
@@ -24,6 +24,10 @@ class TagPlan:
     ours: dict[str, str]
     note: str | None = None
 
+    def noting(self, note: str) -> "TagPlan":
+        """The plan with one more note."""
+        return replace(self, note=join_notes(self.note, note))
+
 
 def plan_tags(present: dict[str, str], wanted: dict[str, str], *, prefix: str, evict: bool) -> TagPlan:
     """Join the user's tags with ours, ours in the order of their importance (status first).
@@ -31,7 +35,7 @@ def plan_tags(present: dict[str, str], wanted: dict[str, str], *, prefix: str, e
     The user's come before all of ours but the first. Where they leave no slot at all for that one, `evict` drops a
     user's tag (the last by name); else the plan holds none of ours.
     """
-    users = {key: value for key, value in present.items() if not key.startswith(prefix)}
+    users = users_tags(present, prefix)
     status, *others = wanted.items()
     if len(users) >= MOST_TAGS and not evict:
         return TagPlan(
@@ -44,13 +48,28 @@ def plan_tags(present: dict[str, str], wanted: dict[str, str], *, prefix: str, e
     return TagPlan({**ours, **kept}, ours, _note(dropped, missing))
 
 
+def join_notes(*notes: str | None) -> str | None:
+    """Those that there are, as one."""
+    return "; ".join(filter(None, notes)) or None
+
+
+def users_tags(present: dict[str, str], prefix: str) -> dict[str, str]:
+    """Those that are not under our prefix."""
+    return {key: value for key, value in present.items() if not key.startswith(prefix)}
+
+
+def is_failure_mark(present: dict[str, str], prefix: str) -> bool:
+    """Whether they say that nobody has looked."""
+    return present.get(legal(f"{prefix}status", LONGEST_KEY)) == Status.UNVERIFIED.value
+
+
 def _note(dropped: list[str], missing: list[str]) -> str | None:
     parts = []
     if dropped:
         parts.append(f"the user's tags {dropped!r} gave way to ours")
     if missing:
         parts.append(f"no room for {', '.join(missing)}")
-    return "; ".join(parts) or None
+    return join_notes(*parts)
 
 
 def wanted_tags(decision: Decision, status: str, *, prefix: str, labels: bool) -> dict[str, str]:

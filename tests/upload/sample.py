@@ -15,4 +15,4 @@ UPLOAD = Upload(
     "2026-11-22T10:00:00.000Z",
     "R1",
 )
-FOUND = StoredObject("uploads", "a.png", "E1", "Sun, 22 Nov 2026 10:00:00 GMT", 5)
+FOUND = StoredObject("uploads", "a.png", "E1", "Sun, 22 Nov 2026 10:00:00 GMT", 5, crc64="1")

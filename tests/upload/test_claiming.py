@@ -1,84 +1,34 @@
 """An entry of the ledger, over a ledger in memory."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from handler.errors import BadRecord, ClaimHeld, StoreUnavailable
-from handler.model import Delivery, Earlier, Finding, Outcome, Status, Upload, Verdict
+from handler.errors import ClaimHeld, FailureKind, NoVerdict, StoreUnavailable
+from handler.meter import Meter
+from handler.model import Delivery, Earlier, Finding, Outcome, Status, Verdict
 from handler.ports import Listing, NoLedger
 from handler.upload.claiming import take_claim
 from handler.upload.ledger import Entry, LenientLedger
+from handler.upload.progress import Progress, Run
 from tests.upload.sample import FOUND, UPLOAD
+from tests.upload.shelf import Shelf
 
+POLICY: Any = SimpleNamespace()
 VERDICT = Verdict("service", "none", (Finding("nonLabel"),))
 DONE = Outcome(UPLOAD, Status.PASSED, location="uploads/a.png")
 
 
-@dataclass
-class Shelf:
-    """A ledger in memory, with a clock that sleeping moves."""
-
-    now: float = 1000.0
-    records: dict[str, dict[str, Any]] = field(default_factory=dict)
-    written_at: dict[str, float] = field(default_factory=dict)
-    warnings: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    on_sleep: Callable[[], object] = lambda: None
-
-    def create(self, name: str, record: dict[str, Any]) -> bool:
-        """See Ledger."""
-        if name in self.records:
-            return False
-        self.write(name, record)
-        return True
-
-    def write(self, name: str, record: dict[str, Any]) -> None:
-        """See Ledger."""
-        self.records[name] = record
-        self.written_at[name] = self.now
-
-    def read(self, name: str) -> dict[str, Any] | None:
-        """See Ledger."""
-        record = self.records.get(name)
-        if record == {"bad": True}:
-            raise BadRecord("it is not JSON")
-        return record
-
-    def look(self, folder: str) -> Listing:
-        """See Ledger."""
-        named = {name.removeprefix(folder): at for name, at in self.written_at.items() if name.startswith(folder)}
-        return Listing(self.now, named)
-
-    def check(self) -> None:
-        """See Ledger."""
-
-    def sleep(self, seconds: float) -> None:
-        """Time goes by."""
-        self.now += seconds
-        self.on_sleep()
-
-    def entry(self, number: int = 1, request_id: str = "1-a", upload: Upload = UPLOAD) -> Entry:
-        """A delivery of the upload."""
-        delivery = Delivery(number, is_last=False, request_id=request_id, function="f", timeout_s=100)
-        return Entry(upload, delivery, LenientLedger(self, upload, self.warn))
-
-    def take(self, entry: Entry, time_s: float = 60) -> Entry | Earlier:
-        """Claim it, with that much time to wait."""
-        return take_claim(entry, lambda: self.now, self.sleep, self.now + time_s)
-
-    def claimed(self, number: int = 1, request_id: str = "1-a", time_s: float = 60) -> Entry:
-        """A delivery that has the claim."""
-        taken = self.take(self.entry(number, request_id), time_s)
-        assert isinstance(taken, Entry)
-        return taken
-
-    def warn(self, event: str, **facts: Any) -> None:  # noqa: ANN401
-        """Note it."""
-        self.warnings.append((event, facts))
+def services(shelf: Shelf) -> Any:  # noqa: ANN401  (only what a claim needs of them)
+    """The clock, the ledger, and nothing else."""
+    return SimpleNamespace(
+        ledger=shelf, warn=shelf.warn, clock=lambda: shelf.now, sleep=shelf.sleep, meter=Meter(lambda: shelf.now)
+    )
 
 
 @pytest.mark.parametrize(
@@ -108,7 +58,7 @@ def test_a_claim_given_back_while_one_waits_is_taken_at_once() -> None:
     """The first delivery fails and says so; the copy that waits begins."""
     shelf = Shelf()
     first = shelf.claimed()
-    shelf.on_sleep = lambda: first.close(Outcome(UPLOAD, Status.FAILED, error="no"))
+    shelf.on_sleep = lambda: first.close(Outcome(UPLOAD, Status.FAILED, error="no"), None)
     assert shelf.claimed(request_id="1-b", time_s=500).claim_number == 2
     assert shelf.now < 1002
 
@@ -117,7 +67,7 @@ def test_an_outcome_while_one_waits_makes_a_duplicate() -> None:
     """Nothing is done twice."""
     shelf = Shelf()
     first = shelf.claimed()
-    shelf.on_sleep = lambda: first.close(DONE)
+    shelf.on_sleep = lambda: first.close(DONE, None)
     earlier = shelf.take(shelf.entry(request_id="1-b"), time_s=500)
     assert isinstance(earlier, Earlier)
     assert (earlier.status, earlier.location) == (Status.PASSED, "uploads/a.png")
@@ -131,7 +81,7 @@ def test_only_who_holds_a_claim_writes_an_end() -> None:
     other = shelf.entry(request_id="1-b")
     with pytest.raises(ClaimHeld):
         shelf.take(other, time_s=1)
-    other.close(Outcome(UPLOAD, Status.FAILED, error="held"))
+    other.close(Outcome(UPLOAD, Status.FAILED, error="held"), None)
     assert shelf.records == before
 
 
@@ -140,20 +90,87 @@ def test_a_verdict_is_found_only_by_who_took_over() -> None:
     shelf = Shelf()
     first = shelf.claimed()
     assert first.find_verdict(FOUND, "service") is None
-    first.keep_verdict(FOUND, VERDICT, is_exact=False)
+    first.keep(FOUND, VERDICT, is_exact=False)
     second = shelf.claimed(2)
     assert second.find_verdict(FOUND, "service") == replace(VERDICT, billed=0)
     assert second.find_verdict(None, "service") == replace(VERDICT, billed=0)
     assert second.find_verdict(FOUND, "another") is None
     assert second.find_verdict(replace(FOUND, etag="E2"), "service") is None
     shelf.records[next(name for name in shelf.records if "verdict" in name)]["identity"]["etag"] = "E2"
-    assert second.find_verdict(None, "service") is None
+    assert shelf.claimed(3).find_verdict(None, "service") is None
+
+
+def test_why_there_is_no_verdict_is_kept_too() -> None:
+    """It says no verdict, and by which kind of failure the bytes were dealt with."""
+    shelf = Shelf()
+    shelf.claimed().keep(FOUND, NoVerdict(FailureKind.ARCHIVED, "cold"), is_exact=True)
+    second = shelf.claimed(2)
+    assert second.known is not None
+    assert (second.known.failure, second.find_verdict(FOUND, "service")) == (FailureKind.ARCHIVED, None)
+
+
+def test_a_claim_is_renewed_while_there_is_work() -> None:
+    """Once half of its lease is over, and not before: who waits goes on waiting."""
+    shelf = Shelf()
+    first = shelf.claimed()
+    for _ in range(5):
+        shelf.now += 49
+        first.keep_hold()
+        with pytest.raises(ClaimHeld):
+            shelf.claimed(request_id="1-b", time_s=1)
+    assert [name for name in shelf.records if "claim" in name] == [first.folder + "claim-1.json"]
+
+
+def test_a_renewal_costs_a_call_in_half_a_lease() -> None:
+    """No more."""
+    shelf = Shelf()
+    first = shelf.claimed()
+    written_at = shelf.written_at[first.folder + "claim-1.json"]
+    shelf.now += 50
+    first.keep_hold()
+    assert shelf.written_at[first.folder + "claim-1.json"] == written_at
+
+
+@pytest.mark.parametrize("share_s", [22.5, 110.0, 590.0])
+@pytest.mark.parametrize("died_after_s", [0.0, 1.0, 20.0])
+def test_a_dead_claim_is_outwaited_within_one_delivery(share_s: float, died_after_s: float) -> None:
+    """A retry under another request id comes at once, waits, and has a third of its time left for its own work."""
+    shelf = Shelf()
+    run_of = [Run.begin(POLICY, services(shelf), Delivery(n, request_id=f"1-{n}"), share_s) for n in (1, 2)]
+    dead, retry = (Progress.begin(UPLOAD, run).entry for run in run_of)
+    assert shelf.take(dead)
+    shelf.now += died_after_s
+    began = shelf.now
+    taken = take_claim(retry, lambda: shelf.now, shelf.sleep, began + run_of[1].deadline_s - run_of[1].started_s)
+    assert isinstance(taken, Entry)
+    assert began + share_s - shelf.now > share_s / 3
+
+
+def test_when_the_first_claim_was_is_handed_on() -> None:
+    """So that an event for which the platform counts no deliveries is given up some time."""
+    shelf = Shelf()
+    for expected in (0.0, 10.0, 20.0, 30.0):
+        entry = shelf.claimed(int(expected) + 1)
+        assert entry.has_lasted_s == expected
+        entry.close(Outcome(UPLOAD, Status.FAILED, error="no"), None)
+        shelf.now += 10
+
+
+def test_how_far_the_versions_were_listed_is_handed_on() -> None:
+    """By the claim that is given back."""
+    shelf = Shelf()
+    assert shelf.claimed().listed_to is None
+    shelf.claimed(2).close(Outcome(UPLOAD, Status.FAILED, error="no"), "v9")
+    third = shelf.claimed(3)
+    assert third.listed_to == "v9"
+    # Killed, it leaves the same behind.
+    assert shelf.claimed(4).listed_to == "v9"
 
 
 def test_a_bad_record_is_told_once() -> None:
     """However often it is looked at."""
     shelf = Shelf()
-    shelf.claimed().close(DONE)
+    shelf.claimed().close(DONE, None)
     name = next(name for name in shelf.records if "outcome" in name)
     shelf.records[name] = {"bad": True}
     assert shelf.claimed(2).is_takeover
@@ -180,8 +197,8 @@ def test_once_down_the_ledger_is_not_asked_again(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(Shelf, "create", fail)
     entry = shelf.claimed()
     assert not entry.claim_number
-    entry.keep_verdict(FOUND, VERDICT, is_exact=True)
-    entry.close(DONE)
+    entry.keep(FOUND, VERDICT, is_exact=True)
+    entry.close(DONE, None)
     assert len(asked) == 1
     assert shelf.records == {}
     assert [event for event, _ in shelf.warnings] == ["ledger.unavailable"]
@@ -190,14 +207,14 @@ def test_once_down_the_ledger_is_not_asked_again(monkeypatch: pytest.MonkeyPatch
 def test_without_a_ledger_every_claim_is_the_first() -> None:
     """One flow, with and without."""
     none = NoLedger()
-    delivery = Delivery(1, is_last=False, request_id="1-a")
+    delivery = Delivery(1, request_id="1-a")
     copied = replace(UPLOAD, event_name="ObjectCreated:CopyObject")
-    unclaimed = Entry(copied, delivery, LenientLedger(none, copied, lambda *_, **__: None))
+    unclaimed = Entry.begin(copied, delivery, LenientLedger(none, copied, lambda *_, **__: None), lambda: 0.0, 300)
     entry = take_claim(unclaimed, lambda: 0.0, lambda _: None, 1.0)
     assert isinstance(entry, Entry)
     assert entry.find_release(copied, FOUND) is None
-    entry.keep_verdict(FOUND, VERDICT, is_exact=True)
-    entry.close(DONE)
+    entry.keep(FOUND, VERDICT, is_exact=True)
+    entry.close(DONE, None)
     assert none.look("x/") == Listing(0.0, {})
     none.check()
 
@@ -219,6 +236,17 @@ def test_a_ledger_of_the_first_layout_is_read() -> None:
     assert isinstance(taken, Entry)
     assert (taken.claim_number, shelf.warnings) == (2, [])
     restored = replace(UPLOAD, key="c.png", event_name="ObjectCreated:CopyObject")
+    written_at = datetime(2026, 11, 22, 9, 30, tzinfo=timezone.utc).timestamp()
+    shelf.written_at.update(dict.fromkeys([name for name in shelf.records if name.startswith("release/")], written_at))
     release = taken.find_release(restored, replace(FOUND, key="c.png"))
     assert release is not None
     assert (release.by, release.reason) == ("ann", "a statue")
+
+
+def test_who_keeps_no_ledger_finds_nothing_in_it() -> None:
+    """The port's own answers, for whoever asks it without looking first."""
+    none = NoLedger()
+    assert none.create("a", {})
+    none.write("a", {})
+    assert none.read("a") is None
+    assert none.look("") == Listing(0.0, {})

@@ -116,6 +116,7 @@ def test_copy_says_where_it_came_from() -> None:
         "warden-source": "uploads/source/a.png",
         "warden-etag": UPLOAD.etag,
         "warden-version": "v1",
+        "warden-storage-class": "Standard",
         "warden-uploaded-at": "2022-08-13T06%3A45%3A43.000Z",
         "warden-policy": "default%3A0123abcd",
         "warden-rule": "adult/s%C3%A4fe",

@@ -8,6 +8,7 @@ from handler.errors import FailureKind, NoVerdict, OperatorError
 from handler.model import Finding, Upload, Verdict
 from handler.ports import StoredObject
 from handler.upload.judging import LARGEST_IMAGE_BYTES, LONGEST_URL, Judge
+from handler.upload.patience import Patience
 
 UPLOAD = Upload(
     bucket="uploads",
@@ -74,7 +75,7 @@ class World:
     def judging(self, within_s: float = 30.0) -> Judge:
         """A judge with that much time."""
         fake: Any = self
-        return Judge(fake, fake, lambda: self.now, self.sleep, self.now + within_s)
+        return Judge(fake, fake, lambda: self.now, self.sleep, self.now + within_s, Patience(), lambda: None)
 
 
 def no(kind: FailureKind) -> NoVerdict:

@@ -1,15 +1,24 @@
 """Which bytes in the store an upload is."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from handler.errors import ObjectChanged, ObjectGone
+from handler.adapters.policy_file import load_policy
+from handler.errors import ClaimHeld
 from handler.events import SYMLINK_EVENT
-from handler.model import Upload
-from handler.ports import StoredObject
-from handler.upload.locating import locate
+from handler.meter import Meter
+from handler.model import Delivery, Finding, Outcome, Status, Upload, Verdict
+from handler.ports import NoLedger, StoredObject, VersionPage
+from handler.upload.claiming import claim
+from handler.upload.locating import locate_next
+from handler.upload.progress import Progress, Run, name_of
+from scripts.environment.making import ROOT
+from tests.upload.shelf import Shelf
 
 UPLOAD = Upload(
     bucket="uploads",
@@ -24,8 +33,11 @@ UPLOAD = Upload(
     request_id="58F9",
 )
 ON_TIME = "Sat, 13 Aug 2022 06:45:43 GMT"
+BEFORE = "Sat, 13 Aug 2022 06:40:43 GMT"
 LATER = "Sat, 13 Aug 2022 06:45:46 GMT"
 MUCH_LATER = "Sat, 13 Aug 2022 07:45:43 GMT"
+POLICY = load_policy(ROOT / "policies/default.yml", {"QUARANTINE_BUCKET": "quarantine"}, ("uploads",))
+VERDICT = Verdict("service", "none", (Finding("nonLabel"),))
 
 
 def stored(**changes: Any) -> StoredObject:  # noqa: ANN401  (any field of it)
@@ -42,12 +54,13 @@ def stored(**changes: Any) -> StoredObject:  # noqa: ANN401  (any field of it)
 
 
 class FakeStore:
-    """Holds the versions of keys, newest first, and records what was asked."""
+    """Holds the versions of keys, newest first, and records what was asked; it is the quarantine too."""
 
-    def __init__(self, *kept: StoredObject, link: StoredObject | None = None) -> None:
+    def __init__(self, *kept: StoredObject, page_size: int = 999) -> None:
         self.kept = list(kept)
-        self.the_link = link
+        self.page_size = page_size
         self.asked: list[tuple[str, ...]] = []
+        self.held: StoredObject | None = None
 
     def head(self, bucket: str, key: str, version_id: str | None = None) -> StoredObject | None:
         """The newest of the key, or that version."""
@@ -56,29 +69,68 @@ class FakeStore:
         return next(named, None)
 
     def link(self, bucket: str, key: str) -> StoredObject | None:
-        """The link, if there is one."""
+        """The link, if that is what is there."""
         self.asked.append(("link", bucket, key))
-        return self.the_link
+        found = next((one for one in self.kept if one.key == key), None)
+        return found if found is not None and found.is_symlink else None
 
-    def versions(self, bucket: str, key: str) -> list[StoredObject]:
-        """All versions of the key but deletions."""
+    def versions(self, bucket: str, key: str, after: str | None = None) -> VersionPage:
+        """The versions of the key but deletions."""
         self.asked.append(("versions", bucket, key))
         own = [one for one in self.kept if one.key == key and not one.is_deletion]
-        return [replace(one, is_current=one is self.kept[0]) for one in own]
+        start = int(after or 0)
+        page = [replace(one, is_current=one is self.kept[0]) for one in own[start : start + self.page_size]]
+        is_all = start + self.page_size >= len(own)
+        return VersionPage(page, None if is_all else str(start + self.page_size))
 
-    def delete(self, found: StoredObject) -> None:
-        """Nobody who looks deletes."""
-        raise AssertionError(found)
+    def find(self, bucket: str, key: str) -> StoredObject | None:
+        """The copy in quarantine."""
+        self.asked.append(("find", bucket, key))
+        return self.held
 
-    def sign(self, found: StoredObject, *, expires_s: int) -> str:
-        """Nobody who looks signs."""
-        raise AssertionError(found, expires_s)
+
+@dataclass
+class Place:
+    """A function that looks for uploads in a store; without a shelf, it keeps no ledger."""
+
+    store: FakeStore
+    shelf: Shelf | None = None
+
+    def begin(self, upload: Upload = UPLOAD, number: int = 1, request_id: str = "1-a") -> tuple[Progress, Run]:
+        """A delivery, its upload claimed."""
+        shelf = self.shelf
+        now = (lambda: shelf.now) if shelf else (lambda: 0.0)
+        services: Any = SimpleNamespace(
+            store=self.store,
+            quarantine=self.store,
+            ledger=self.shelf or NoLedger(),
+            warn=lambda *_, **__: None,
+            clock=now,
+            sleep=self.shelf.sleep if self.shelf else (lambda _: None),
+            meter=Meter(now),
+        )
+        delivery = Delivery(number, request_id=request_id, function="f", most=6)
+        run = Run.begin(POLICY, services, delivery, 300)
+        return claim(Progress.begin(upload, run), run), run
+
+    def locate(self, upload: Upload = UPLOAD, number: int = 1) -> tuple[Progress, StoredObject | None]:
+        """What is to be dealt with next for a fresh delivery."""
+        progress, run = self.begin(upload, number)
+        self.store.asked.clear()
+        return locate_next(progress, run)
+
+
+def status_of(progress: Progress) -> Status:
+    """How it ended."""
+    assert progress.is_over
+    return progress.ending.status
 
 
 def test_upload_is_found_and_completed() -> None:
     """One call tells what the event could not: version, content type, size."""
     store = FakeStore(stored(version_id="v1"))
-    upload, found = locate(UPLOAD, store)
+    progress, found = Place(store).locate()
+    upload = progress.upload
     assert (upload.version_id, upload.content_type, upload.size_bytes) == ("v1", "image/jpeg", 5)
     assert found == stored(version_id="v1")
     assert store.asked == [("head", "uploads", "a.jpg")]
@@ -86,35 +138,59 @@ def test_upload_is_found_and_completed() -> None:
 
 def test_missing_content_type_stays_unknown() -> None:
     """No type is made up."""
-    assert locate(UPLOAD, FakeStore(stored(headers={})))[0].content_type is None
+    assert Place(FakeStore(stored(headers={}))).locate()[0].upload.content_type is None
 
 
 def test_nothing_under_the_key_is_gone() -> None:
-    """A plain key is looked at once."""
+    """A plain key is looked at once, and then for its copy."""
     store = FakeStore()
-    with pytest.raises(ObjectGone, match=r"nothing at uploads/'a.jpg' any more"):
-        locate(UPLOAD, store)
-    assert store.asked == [("head", "uploads", "a.jpg")]
+    progress, _ = Place(store).locate()
+    assert status_of(progress) is Status.GONE
+    assert [call[0] for call in store.asked] == ["head", "find"]
 
 
-def test_other_bytes_without_versions_are_another_upload() -> None:
+def test_a_copy_in_quarantine_tells_where_it_went() -> None:
+    """A delivery before this one held it."""
+    store = FakeStore()
+    store.held = stored(bucket="quarantine", key="held/x")
+    progress, _ = Place(store).locate()
+    assert (status_of(progress), progress.ending.location) == (Status.QUARANTINED, "quarantine/held/x")
+
+
+def test_newer_bytes_without_versions_are_a_successor() -> None:
     """Their own event judges them."""
-    store = FakeStore(stored(etag="E2"))
-    with pytest.raises(ObjectChanged, match="holds other bytes by now"):
-        locate(UPLOAD, store)
+    store = FakeStore(stored(etag="E2", last_modified=LATER))
+    assert status_of(Place(store).locate()[0]) is Status.SUPERSEDED
     assert store.asked == [("head", "uploads", "a.jpg")]
+
+
+@pytest.mark.parametrize("last_modified", [ON_TIME, BEFORE])
+def test_other_bytes_that_are_not_newer_are_judged_in_its_place(last_modified: str) -> None:
+    """Another etag alone proves no successor."""
+    there = stored(etag="E2", last_modified=last_modified)
+    progress, found = Place(FakeStore(there)).locate()
+    assert (found, progress.superseded, progress.upload.etag) == (there, "E1", "E2")
+
+
+def test_what_may_carry_a_tag_of_ours_is_judged_whatever_its_age() -> None:
+    """A redelivery: the one before may have been killed between its tag and the look back."""
+    newer = stored(etag="E2", last_modified=LATER)
+    progress, found = Place(FakeStore(newer)).locate(number=2)
+    assert (found, progress.superseded) == (newer, "E1")
 
 
 def test_same_bytes_written_again_without_versions_are_the_same() -> None:
     """There is one object, whichever event came first."""
-    assert locate(UPLOAD, FakeStore(stored(last_modified=MUCH_LATER)))[1].last_modified == MUCH_LATER
+    there = stored(last_modified=MUCH_LATER)
+    assert Place(FakeStore(there)).locate()[1] == there
 
 
 def test_older_version_is_found_below_a_newer_one() -> None:
     """In a versioned bucket every upload's own version is judged."""
     store = FakeStore(stored(version_id="v2", etag="E2"), stored(version_id="v1"))
-    upload, found = locate(UPLOAD, store)
-    assert (upload.version_id, found.version_id, found.is_current) == ("v1", "v1", False)
+    progress, found = Place(store).locate()
+    assert found is not None
+    assert (progress.upload.version_id, found.version_id, found.is_current) == ("v1", "v1", False)
     assert store.asked == [
         ("head", "uploads", "a.jpg"),
         ("versions", "uploads", "a.jpg"),
@@ -122,66 +198,98 @@ def test_older_version_is_found_below_a_newer_one() -> None:
     ]
 
 
+def version_found(store: FakeStore, upload: Upload = UPLOAD) -> str | None:
+    """The id of the version that is found."""
+    found = Place(store).locate(upload)[1]
+    return None if found is None else found.version_id
+
+
 def test_older_version_is_found_below_a_deletion() -> None:
     """A delete marker hides bytes, it does not remove them."""
     marker = stored(version_id="v2", etag="", object_type="DeleteMarker")
-    assert locate(UPLOAD, FakeStore(marker, stored(version_id="v1")))[1].version_id == "v1"
-
-
-@pytest.mark.parametrize(
-    "above",
-    [
-        {"etag": "E9"},
-        {"etag": "E1"},
-        {"etag": "", "last_modified": LATER, "size_bytes": 0},
-    ],
-    ids=["of other bytes", "of the very bytes", "without a target"],
-)
-def test_older_version_is_found_below_a_link(above: dict[str, Any]) -> None:
-    """A link answers for its target; even with the upload's etag it is not the upload."""
-    link = stored(version_id="v2", object_type="Symlink", **above)
-    assert locate(UPLOAD, FakeStore(link, stored(version_id="v1")))[1].version_id == "v1"
+    assert version_found(FakeStore(marker, stored(version_id="v1"))) == "v1"
 
 
 def test_null_version_is_found_below_a_newer_one() -> None:
     """Bytes from before versioning was enabled are a version too."""
     store = FakeStore(stored(version_id="v2", etag="E2"), stored(version_id="null"))
-    assert locate(UPLOAD, store)[1].version_id == "null"
+    assert version_found(store) == "null"
 
 
-def test_overwritten_null_version_is_another_upload() -> None:
-    """While versioning is suspended an upload replaces the null version."""
-    with pytest.raises(ObjectChanged):
-        locate(UPLOAD, FakeStore(stored(version_id="null", etag="E2")))
+@pytest.mark.parametrize("etag", ["E9", "E1"])
+def test_a_link_that_is_not_newer_comes_first(etag: str) -> None:
+    """With the etag of its target too, which may be that of the upload; then the bytes below it."""
+    link = stored(version_id="v2", object_type="Symlink", etag=etag)
+    place = Place(FakeStore(link, stored(version_id="v1")))
+    progress, run = place.begin()
+    progress, found = locate_next(progress, run)
+    assert found == link
+    progress, found = locate_next(replace(progress, links=(name_of(link),)), run)
+    assert found is not None
+    assert found.version_id == "v1"
+
+
+def test_a_newer_link_is_left_to_its_own_event() -> None:
+    """In a versioned bucket the upload is found below it; without versions the link took its place."""
+    link = stored(object_type="Symlink", etag="", last_modified=LATER)
+    below = stored(version_id="v1")
+    assert version_found(FakeStore(replace(link, version_id="v2"), below)) == "v1"
+    assert status_of(Place(FakeStore(link)).locate()[0]) is Status.SUPERSEDED
+    assert status_of(Place(FakeStore(link)).locate(number=2)[0]) is Status.SUPERSEDED
+
+
+def test_links_below_are_dealt_with_too() -> None:
+    """Of two identical links, one hides the other."""
+    top, *links = (
+        stored(version_id="v9", etag="E9"),
+        *(stored(version_id=f"v{n}", object_type="Symlink", etag="") for n in (2, 1)),
+    )
+    place = Place(FakeStore(top, *links))
+    progress, run = place.begin(replace(UPLOAD, event_name=SYMLINK_EVENT))
+    for link in links:
+        progress, found = locate_next(progress, run)
+        assert found is not None
+        assert found.version_id == link.version_id
+        progress = replace(progress, links=(*progress.links, name_of(found)))
+    assert locate_next(progress, run)[1] is None
 
 
 @pytest.mark.parametrize(
-    "top", [{"version_id": "v2", "etag": "E2"}, {"version_id": "v2", "etag": "", "object_type": "DeleteMarker"}]
+    "top",
+    [
+        {"version_id": "v2", "etag": "E2", "last_modified": LATER},
+        {"version_id": "v2", "etag": "", "object_type": "DeleteMarker"},
+        {"version_id": "null", "etag": "", "object_type": "DeleteMarker"},
+    ],
 )
 def test_removed_version_is_gone(top: dict[str, Any]) -> None:
     """Where every version keeps its bytes, what is not listed was removed."""
-    with pytest.raises(ObjectGone, match=r"no version of 'uploads/a.jpg' holds these bytes any more"):
-        locate(UPLOAD, FakeStore(stored(**top)))
-
-
-def test_deletion_without_a_version_is_gone() -> None:
-    """A null deletion marker, while versioning is suspended."""
-    with pytest.raises(ObjectGone):
-        locate(UPLOAD, FakeStore(stored(version_id="null", etag="", object_type="DeleteMarker")))
+    assert status_of(Place(FakeStore(stored(**top))).locate()[0]) is Status.GONE
 
 
 def test_same_bytes_uploaded_twice_are_told_apart_by_time() -> None:
     """Each of two uploads of one picture is judged as its own version."""
     first, second = stored(version_id="v1"), stored(version_id="v2", last_modified=MUCH_LATER)
-    assert locate(UPLOAD, FakeStore(second, first))[1].version_id == "v1"
+    assert version_found(FakeStore(second, first)) == "v1"
     later = replace(UPLOAD, uploaded_at="2022-08-13T07:45:43.000Z")
-    assert locate(later, FakeStore(second, first))[1].version_id == "v2"
+    assert version_found(FakeStore(second, first), later) == "v2"
 
 
-def test_second_upload_stands_in_where_the_first_version_was_removed() -> None:
-    """The same bytes are still there, and nobody else is sure to judge them."""
-    second = stored(version_id="v2", last_modified=MUCH_LATER)
-    assert locate(UPLOAD, FakeStore(second))[1].version_id == "v2"
+def test_the_same_bytes_of_long_before_are_judged_where_nothing_is_newer() -> None:
+    """Nothing proves that anybody ever looked at them; they count as the upload's own."""
+    place = Place(FakeStore(stored(version_id="v1", last_modified=BEFORE)), Shelf())
+    progress, found = place.locate()
+    assert found is not None
+    assert (found.version_id, progress.superseded) == ("v1", None)
+
+
+@pytest.mark.parametrize("event_name", ["ObjectCreated:CompleteMultipartUpload", "ObjectReplication:ObjectCreated"])
+def test_what_may_be_older_than_its_event_is_found_all_the_same(event_name: str) -> None:
+    """Whether Last-Modified is when an upload in parts began is not documented; a replica keeps its source's."""
+    store = FakeStore(
+        stored(version_id="v2", etag="E2", last_modified=BEFORE), stored(version_id="v1", last_modified=BEFORE)
+    )
+    assert version_found(store, replace(UPLOAD, event_name=event_name)) == "v1"
 
 
 def test_version_removed_while_it_is_looked_for_gives_way_to_the_next() -> None:
@@ -192,11 +300,9 @@ def test_version_removed_while_it_is_looked_for_gives_way_to_the_next() -> None:
             found = super().head(bucket, key, version_id)
             return None if version_id == "v1" else found
 
-    top = stored(version_id="v3", etag="E3")
-    both = Vanishing(top, stored(version_id="v2", last_modified=MUCH_LATER), stored(version_id="v1"))
-    assert locate(UPLOAD, both)[1].version_id == "v2"
-    with pytest.raises(ObjectGone):
-        locate(UPLOAD, Vanishing(top, stored(version_id="v1")))
+    top = stored(version_id="v3", etag="E3", last_modified=LATER)
+    assert version_found(Vanishing(top, stored(version_id="v2"), stored(version_id="v1"))) == "v2"
+    assert status_of(Place(Vanishing(top, stored(version_id="v1"))).locate()[0]) is Status.GONE
 
 
 @pytest.mark.parametrize(
@@ -206,7 +312,6 @@ def test_version_removed_while_it_is_looked_for_gives_way_to_the_next() -> None:
         ("yesterday", ON_TIME),
         ("2022-08-13T06:45:43", ON_TIME),
         ("9999-12-31T23:59:59-23:59", ON_TIME),
-        ("0001-01-01T00:00:00+23:59", MUCH_LATER),
         (UPLOAD.uploaded_at, ""),
         (UPLOAD.uploaded_at, "soon"),
         (UPLOAD.uploaded_at, "Sat, 13 Aug 99999 06:45:43 GMT"),
@@ -216,7 +321,35 @@ def test_version_removed_while_it_is_looked_for_gives_way_to_the_next() -> None:
 def test_unreadable_times_break_nothing(uploaded_at: str, last_modified: str) -> None:
     """Where a time can't be read, the bytes under the key are taken."""
     store = FakeStore(stored(version_id="v1", last_modified=last_modified))
-    assert locate(replace(UPLOAD, uploaded_at=uploaded_at), store)[1].version_id == "v1"
+    assert version_found(store, replace(UPLOAD, uploaded_at=uploaded_at)) == "v1"
+
+
+def test_no_more_is_listed_than_the_age_of_the_event_asks_for() -> None:
+    """A key that is overwritten every second has millions of versions."""
+    newer = [stored(version_id=f"n{n}", etag="E9", last_modified=LATER) for n in range(5)]
+    older = [stored(version_id=f"o{n}", etag="E8", last_modified=BEFORE) for n in range(50)]
+    store = FakeStore(*newer, stored(version_id="v1"), *older, page_size=3)
+    assert version_found(store) == "v1"
+    assert [call[0] for call in store.asked].count("versions") == 3
+
+
+def test_a_listing_that_is_too_long_is_gone_on_with_by_the_next_delivery() -> None:
+    """Ten pages a delivery; nothing is given up, and nothing listed twice."""
+    newer = [stored(version_id=f"n{n}", etag="E9", last_modified=LATER) for n in range(25)]
+    store = FakeStore(*newer, stored(version_id="v1"), page_size=1)
+    place = Place(store, Shelf())
+    listed = []
+    for number in (1, 2, 3):
+        progress, run = place.begin(number=number)
+        store.asked.clear()
+        progress, found = locate_next(progress, run)
+        listed.append([call[0] for call in store.asked].count("versions"))
+        if found is None:
+            assert status_of(progress) is Status.FAILED
+            assert "the next delivery looks on" in str(progress.ending.error)
+            progress.entry.close(progress.ending, progress.listed_to)
+    assert found is not None
+    assert (found.version_id, listed) == ("v1", [10, 10, 6])
 
 
 @pytest.mark.parametrize(
@@ -224,41 +357,238 @@ def test_unreadable_times_break_nothing(uploaded_at: str, last_modified: str) ->
 )
 def test_encoded_key_is_decoded_where_the_etag_agrees(sent: str, real: str) -> None:
     """Should a key arrive encoded, the object under the decoded key must be the very upload."""
-    upload, found = locate(replace(UPLOAD, key=sent), FakeStore(stored(key=real)))
-    assert (upload.key, found.key) == (real, real)
+    progress, found = Place(FakeStore(stored(key=real))).locate(replace(UPLOAD, key=sent))
+    assert found is not None
+    assert (progress.upload.key, found.key) == (real, real)
 
 
 def test_raw_key_comes_first() -> None:
     """A key with a plus is the key with a plus, whatever else there is."""
     store = FakeStore(stored(key="a b.jpg"), stored(key="a+b.jpg"))
-    assert locate(replace(UPLOAD, key="a+b.jpg"), store)[0].key == "a+b.jpg"
+    assert Place(store).locate(replace(UPLOAD, key="a+b.jpg"))[0].upload.key == "a+b.jpg"
     assert len(store.asked) == 1
 
 
 def test_decoded_key_of_another_upload_is_left_alone() -> None:
     """A stranger's object under the decoded key is not judged in this one's place."""
     store = FakeStore(stored(key="a b.jpg", etag="E2"))
-    with pytest.raises(ObjectGone):
-        locate(replace(UPLOAD, key="a+b.jpg"), store)
-    assert store.asked == [("head", "uploads", "a+b.jpg"), ("head", "uploads", "a b.jpg")]
+    assert status_of(Place(store).locate(replace(UPLOAD, key="a+b.jpg"))[0]) is Status.GONE
+
+
+@pytest.mark.parametrize("object_type", ["Normal", "Symlink"])
+def test_a_folder_holds_no_picture(object_type: str) -> None:
+    """No bytes, and a key that ends in a slash; but a link of that name is a link."""
+    progress, found = Place(FakeStore(stored(key="a/", size_bytes=0, etag="", object_type=object_type))).locate(
+        replace(UPLOAD, key="a/", etag="", event_name="ObjectCreated:CopyObject")
+    )
+    assert (found is not None) is (object_type == "Symlink")
+    assert found is not None or status_of(progress) is Status.OUT_OF_SCOPE
 
 
 def test_link_is_found_as_the_link() -> None:
     """Never as its target, also where that is missing."""
     link = stored(object_type="Symlink", etag="")
-    store = FakeStore(link=link)
-    upload = replace(UPLOAD, event_name=SYMLINK_EVENT)
-    assert locate(upload, store) == (upload, link)
+    store = FakeStore(link)
+    assert Place(store).locate(replace(UPLOAD, event_name=SYMLINK_EVENT))[1] == link
     assert store.asked == [("link", "uploads", "a.jpg")]
 
 
-def test_link_that_went_away_is_gone() -> None:
-    """Nothing is there any more."""
-    with pytest.raises(ObjectGone, match="no link at"):
-        locate(replace(UPLOAD, event_name=SYMLINK_EVENT), FakeStore())
+@pytest.mark.parametrize(
+    ("there", "status"),
+    [((), Status.GONE), ((stored(),), Status.SUPERSEDED), ((stored(version_id="v1"),), Status.GONE)],
+)
+def test_a_link_that_is_none_any_more_leaves_nothing_to_judge(there: tuple[StoredObject, ...], status: Status) -> None:
+    """What took its place has an event of its own."""
+    assert status_of(Place(FakeStore(*there)).locate(replace(UPLOAD, event_name=SYMLINK_EVENT))[0]) is status
 
 
-def test_link_that_an_object_replaced_is_superseded() -> None:
-    """The object's own event judges it."""
-    with pytest.raises(ObjectChanged, match="is no link any more"):
-        locate(replace(UPLOAD, event_name=SYMLINK_EVENT), FakeStore(stored()))
+# Of versions that several events fit, each event takes one.
+
+
+def twins(n: int) -> list[Upload]:
+    """Events of n identical uploads."""
+    return [replace(UPLOAD, request_id=f"R{i}") for i in range(n)]
+
+
+@given(order=st.permutations(range(5)), twice=st.integers(0, 4))
+def test_of_n_twins_each_event_takes_one(order: list[int], twice: int) -> None:
+    """In whatever order they come; and a redelivery goes on with the one that its event took."""
+    place = Place(FakeStore(*(stored(version_id=f"v{n}") for n in range(5))), Shelf())
+    uploads = twins(5)
+    taken: dict[int, str | None] = {}
+    for i in order:
+        _, found = place.locate(uploads[i])
+        assert found is not None
+        taken[i] = found.version_id
+        if i == order[twice]:  # killed, and delivered again
+            _, again = place.locate(uploads[i], number=2)
+            assert again is not None
+            assert again.version_id == found.version_id
+    assert sorted(map(str, taken.values())) == [f"v{n}" for n in range(5)]
+
+
+def end(progress: Progress, status: Status = Status.PASSED) -> None:
+    """Bring a delivery to its end."""
+    progress.entry.close(Outcome(progress.upload, status, location="uploads/a.jpg"), None)
+
+
+def test_one_more_event_than_versions_is_a_duplicate() -> None:
+    """Its version was removed, or its twin's event dealt with it: all that fit are done with."""
+    place = Place(FakeStore(stored(version_id="v1")), Shelf())
+    first, second = twins(2)
+    end(place.locate(first)[0])
+    progress, _ = place.locate(second)
+    assert status_of(progress) is Status.DUPLICATE
+    earlier = progress.ending.earlier
+    assert earlier is not None
+    assert (earlier.status, earlier.location) == (Status.PASSED, "uploads/a.jpg")
+
+
+def test_what_another_is_at_work_on_is_waited_for() -> None:
+    """As for a claim: it may be killed, and then somebody has to deal with it."""
+    shelf = Shelf()
+    place = Place(FakeStore(stored(version_id="v1")), shelf)
+    first, second = twins(2)
+    place.locate(first)
+    _, found = place.locate(second)
+    assert found is not None
+    assert shelf.now >= 1101
+
+
+def test_what_was_given_back_is_free_at_once() -> None:
+    """A delivery that failed says so."""
+    shelf = Shelf()
+    place = Place(FakeStore(stored(version_id="v1")), shelf)
+    first, second = twins(2)
+    end(place.locate(first)[0], Status.FAILED)
+    _, found = place.locate(second)
+    assert found is not None
+    assert shelf.now == 1000
+    # The first comes back, and finds that another has it: it waits, and takes over what is given up.
+    _, found = place.locate(first, number=2)
+    assert found is not None
+    assert shelf.now >= 1101
+
+
+def test_it_is_held_for_longer_than_there_is_time() -> None:
+    """Then the next delivery waits on."""
+    shelf = Shelf()
+    place = Place(FakeStore(stored(version_id="v1")), shelf)
+    first, second = twins(2)
+    progress, _ = place.locate(first)
+    shelf.on_sleep = lambda: shelf.write(
+        progress.entry.folder + "claim-1.json", shelf.records[progress.entry.folder + "claim-1.json"]
+    )
+    with pytest.raises(ClaimHeld):
+        place.locate(second)
+
+
+def test_a_version_that_an_ended_upload_only_took_is_free() -> None:
+    """A killed delivery took one version, the next one of the same event dealt with another."""
+    shelf = Shelf()
+    place = Place(FakeStore(stored(version_id="v1")), shelf)
+    first, second = twins(2)
+    progress, _ = place.locate(first)
+    end(replace(progress, upload=replace(progress.upload, version_id="v2")))
+    _, again = place.locate(second)
+    assert again is not None
+    assert shelf.now == 1000
+
+
+def test_records_that_tell_nothing_keep_nobody_off() -> None:
+    """A take or a claim that can't be read is nobody's."""
+    shelf = Shelf()
+    place = Place(FakeStore(stored(version_id="v1")), shelf)
+    first, second = twins(2)
+    place.locate(first)
+    takes = [name for name in shelf.records if "/versions/" in name]
+    for name in takes:
+        shelf.records[name] = {"bad": True}
+    assert place.locate(second)[1] is not None
+
+
+def test_a_takeover_begins_with_the_version_that_was_taken() -> None:
+    """Also where another is current by now."""
+    shelf = Shelf()
+    store = FakeStore(stored(version_id="v1"))
+    place = Place(store, shelf)
+    progress, found = place.locate()
+    assert found is not None
+    progress.entry.keep(found, VERDICT, is_exact=True)
+    store.kept.insert(0, stored(version_id="v2"))
+    _, again = place.locate(number=2)
+    assert again is not None
+    assert again.version_id == "v1"
+    # And where it is gone, nothing else is looked for.
+    store.kept.pop()
+    progress, _ = place.locate(number=3)
+    assert status_of(progress) is Status.GONE
+
+
+def test_a_takeover_whose_version_another_has_looks_for_one_more() -> None:
+    """Its lease ended, and a twin's event dealt with it meanwhile."""
+    shelf = Shelf()
+    store = FakeStore(stored(version_id="v1"))
+    place = Place(store, shelf)
+    first, second = twins(2)
+    progress, found = place.locate(first)
+    assert found is not None
+    progress.entry.keep(found, VERDICT, is_exact=True)
+    shelf.now += 200
+    end(place.locate(second)[0])
+    store.kept.append(stored(version_id="v2"))
+    _, again = place.locate(first, number=2)
+    assert again is not None
+    assert again.version_id == "v2"
+
+
+def test_what_is_judged_in_the_place_of_another_is_told_so_again() -> None:
+    """By the delivery that takes over, too."""
+    shelf = Shelf()
+    place = Place(FakeStore(stored(version_id="v1", etag="E9", last_modified=BEFORE)), shelf)
+    progress, found = place.locate()
+    assert found is not None
+    progress.entry.keep(found, VERDICT, is_exact=True)
+    progress, found = place.locate(number=2)
+    assert found is not None
+    assert (progress.superseded, progress.upload.etag) == ("E1", "E9")
+
+
+def test_what_another_event_has_is_not_judged_in_its_place() -> None:
+    """It is dealt with there."""
+    place = Place(FakeStore(stored(version_id="v1", etag="E9", last_modified=BEFORE)), Shelf())
+    first, second = twins(2)
+    end(place.locate(first)[0])
+    assert status_of(place.locate(second)[0]) is Status.GONE
+
+
+def test_who_is_too_slow_for_a_version_that_was_given_up_waits_again() -> None:
+    """Another event was faster between our look and our take."""
+    shelf = Shelf()
+    place = Place(FakeStore(stored(version_id="v1")), shelf)
+    first, second, third = twins(3)
+    end(place.locate(first)[0], Status.FAILED)
+    create = shelf.create
+    faster: list[Upload] = []
+
+    def create_late(name: str, record: dict[str, Any]) -> bool:
+        if name.endswith("-2.json") and "/versions/" in name and not faster:
+            faster.append(third)
+            place.locate(third)
+        return create(name, record)
+
+    shelf.create = create_late  # type: ignore[method-assign]
+    _, found = place.locate(second)
+    assert (found is not None, faster) == (True, [third])
+    assert shelf.now >= 1101
+
+
+def test_an_outcome_that_can_not_be_read_keeps_nobody_off() -> None:
+    """Nobody can tell whether the version was dealt with: it is looked at again."""
+    shelf = Shelf()
+    place = Place(FakeStore(stored(version_id="v1")), shelf)
+    first, second = twins(2)
+    progress, _ = place.locate(first)
+    end(progress)
+    shelf.records[progress.entry.folder + "outcome.json"] = {"bad": True}
+    assert place.locate(second)[1] is not None

@@ -8,27 +8,36 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handler.errors import BadRecord
-from handler.model import Delivery, Finding, Verdict
+from handler.model import Finding, Verdict
 from handler.ports import StoredObject
 from handler.upload.records import (
     GIVEN_BACK,
     HELD,
     Claim,
+    Known,
+    Take,
     claim_name,
     claim_record,
     folder_of,
     key_prefix,
+    known_record,
     newest_claim,
+    newest_take,
     read_claim,
-    read_release,
-    read_verdict,
-    release_name,
-    verdict_record,
+    read_known,
+    read_take,
+    take_record,
+    takes_of,
 )
 from tests.upload.sample import FOUND, UPLOAD
 
 VERDICT = Verdict("service", "high", (Finding("violent_gun", 90.5, "high", "a gun"),), ext={"text": "words"})
-DELIVERY = Delivery(2, is_last=False, request_id="1-a", function="bucket-warden", timeout_s=120.0)
+CLAIM = Claim("1-a", 2, "token", 40.0, HELD)
+
+
+def known(found: StoredObject = FOUND, *, is_exact: bool = True) -> Known:
+    """What is known of these bytes, written down and read back."""
+    return read_known(known_record(UPLOAD, Known(VERDICT, None, found, is_exact)), UPLOAD)
 
 
 def test_a_folder_is_found_by_its_key_and_day() -> None:
@@ -56,13 +65,6 @@ def test_an_odd_time_is_no_day(time: str) -> None:
     assert folder_of("f", replace(UPLOAD, uploaded_at=time)).startswith("ledger/v1/undated/")
 
 
-def test_a_release_is_named_after_bucket_key_and_etag() -> None:
-    """Each of them makes another name."""
-    names = {release_name(*parts) for parts in [("b", "k", "e"), ("b", "k", "f"), ("b", "l", "e"), ("c", "k", "e")]}
-    assert len(names) == 4
-    assert all(name.startswith("release/") for name in names)
-
-
 def test_claims_count_by_number_and_not_by_letter() -> None:
     """The tenth claim is newer than the ninth."""
     names = [claim_name(number) for number in (1, 2, 9, 10)] + ["claim-011.json", "claim-x.json", "verdict.json"]
@@ -73,13 +75,13 @@ def test_claims_count_by_number_and_not_by_letter() -> None:
 @pytest.mark.parametrize("state", [HELD, GIVEN_BACK])
 def test_a_claim_is_read_back(state: str) -> None:
     """What was written comes back."""
-    record = claim_record(UPLOAD, DELIVERY, "token", state)
-    assert read_claim(record, UPLOAD) == Claim("1-a", 2, "token", 120.0, state)
+    claim = Claim("1-a", 2, "token", 40.0, state, first_at=1000.0, listed_to="v9")
+    assert read_claim(claim_record(UPLOAD, claim), UPLOAD) == claim
 
 
 def test_a_verdict_is_read_back_without_prose() -> None:
     """Everything but what the service says in words, which nothing is decided on."""
-    paid = read_verdict(verdict_record(UPLOAD, FOUND, VERDICT, is_exact=True), UPLOAD)
+    paid = known()
     assert paid.verdict == replace(VERDICT, findings=(Finding("violent_gun", 90.5, "high"),), ext=None)
     assert paid.is_exact
     assert paid.is_of(FOUND)
@@ -92,20 +94,22 @@ def test_a_verdict_is_read_back_without_prose() -> None:
         (True, replace(FOUND, etag="E2"), False),
         (True, replace(FOUND, last_modified="Sun, 22 Nov 2026 10:00:01 GMT"), False),
         (True, replace(FOUND, object_type="Symlink"), False),
+        (True, replace(FOUND, crc64="2"), False),
+        (True, replace(FOUND, crc64=None), True),
         (True, replace(FOUND, is_current=False), True),
         (False, replace(FOUND, is_current=False), False),
     ],
 )
 def test_a_verdict_is_of_these_very_bytes(*, is_exact: bool, found: StoredObject, fits: bool) -> None:
     """By etag and time; one that was asked for by name only while the name stands for them."""
-    paid = read_verdict(verdict_record(UPLOAD, FOUND, VERDICT, is_exact=is_exact), UPLOAD)
+    paid = known(is_exact=is_exact)
     assert paid.is_of(found) is fits
 
 
 def test_a_version_is_known_by_its_id() -> None:
     """In a versioned bucket nothing else counts."""
     version = replace(FOUND, version_id="v1")
-    paid = read_verdict(verdict_record(UPLOAD, version, VERDICT, is_exact=True), UPLOAD)
+    paid = known(version)
     assert paid.is_of(replace(version, last_modified="later"))
     assert not paid.is_of(replace(version, version_id="v2"))
 
@@ -126,29 +130,41 @@ def test_a_version_is_known_by_its_id() -> None:
 def test_a_strange_claim_is_refused(change: dict[str, Any]) -> None:
     """Of another version, of another upload, or with fields that do not fit."""
     with pytest.raises(BadRecord):
-        read_claim({**claim_record(UPLOAD, DELIVERY, "token"), **change}, UPLOAD)
+        read_claim({**claim_record(UPLOAD, CLAIM), **change}, UPLOAD)
 
 
 @pytest.mark.parametrize("lease_s", [0, -1, 86_401, 10**30, "120", None])
 def test_no_claim_holds_for_ever(lease_s: object) -> None:
     """A lease is at most as long as a function may run."""
-    record = claim_record(UPLOAD, DELIVERY, "token")
+    record = claim_record(UPLOAD, CLAIM)
     record["claim"]["lease_s"] = lease_s
     with pytest.raises(BadRecord):
         read_claim(record, UPLOAD)
 
 
-@pytest.mark.parametrize("verdict", [None, {}, {"service": "x", "risk": None, "findings": []}])
+@pytest.mark.parametrize("verdict", [[], {}, {"service": "x", "risk": None, "findings": []}])
 def test_a_verdict_that_is_none_is_refused(verdict: object) -> None:
     """Without findings there is no verdict."""
-    record = verdict_record(UPLOAD, FOUND, VERDICT, is_exact=True)
+    record = known_record(UPLOAD, Known(VERDICT, None, FOUND, is_exact=True))
     with pytest.raises(BadRecord):
-        read_verdict({**record, "verdict": verdict}, UPLOAD)
+        read_known({**record, "verdict": verdict}, UPLOAD)
 
 
-def test_a_release_of_something_else_is_refused() -> None:
-    """A release that was copied to another name releases nothing."""
-    record = {"v": 1, "release": {"bucket": "b", "key": "k", "etag": "e", "by": "ann", "reason": "r"}}
-    assert read_release(record, "b", "k", "e").by == "ann"
-    with pytest.raises(BadRecord, match="something else"):
-        read_release(record, "b", "k", "f")
+def test_a_take_is_of_one_version() -> None:
+    """Its name is of function, bucket, key and version; what another name holds is refused."""
+    version = replace(FOUND, version_id="v1")
+    take = Take("ledger/v1/2026-11-22/f/", "token")
+    record = take_record(UPLOAD, version, take)
+    assert read_take(record, version) == take
+    assert takes_of("f", version).startswith("ledger/v1/versions/")
+    others = [replace(version, version_id="v2"), replace(version, key="b.png"), replace(version, bucket="other")]
+    for other in others:
+        assert takes_of("f", other) != takes_of("f", version)
+        with pytest.raises(BadRecord):
+            read_take(record, other)
+
+
+def test_takes_count_by_number() -> None:
+    """The tenth is newer than the ninth."""
+    assert newest_take(["1.json", "9.json", "10.json", "x.json", "011.json"]) == 10
+    assert newest_take([]) == 0

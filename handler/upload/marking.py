@@ -1,0 +1,70 @@
+"""What every act on an object shares: what it is about, the look at it, and the tags on it."""
+
+from dataclasses import dataclass, replace
+
+from handler.errors import ObjectChanged, ObjectGone, TagAstray
+from handler.model import Decision, Status
+from handler.ports import Store, StoredObject
+from handler.upload.progress import Progress, Run
+from handler.upload.tagging import TagPlan, plan_tags, wanted_tags
+
+STRAYED = "it was overwritten while its predecessor was tagged: those tags were taken off, its own are lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is to be done to which bytes."""
+
+    progress: Progress
+    run: Run
+    found: StoredObject
+    decision: Decision
+
+
+def look(found: StoredObject, store: Store) -> StoredObject:
+    """Look again: the same bytes with what is known of them now (their tags change by themselves).
+
+    Raises ObjectGone or ObjectChanged where they are no longer there.
+    """
+    if found.is_symlink and found.is_current:
+        now = store.link(found.bucket, found.key)
+    else:
+        by_version = found.is_pinned or not found.is_current
+        now = store.head(found.bucket, found.key, found.version_id if by_version else None)
+    if now is None or now.is_deletion:
+        raise ObjectGone(f"{found.location!r} went away while it was judged")
+    if not found.holds_same_bytes_as(now):
+        raise ObjectChanged(f"{found.location!r} was overwritten while it was judged")
+    return replace(now, is_current=found.is_current)
+
+
+def write(run: Run, found: StoredObject, tags: dict[str, str]) -> None:
+    """Replace the tags, and look back: in a bucket without versions they may have met other bytes.
+
+    Raises TagAstray then, and what the port raises.
+    """
+    if found.is_pinned:
+        run.services.tags.write_tags(found, tags)
+        return
+    try:
+        run.services.tags.write_tags(found, tags)
+        look(found, run.services.store)
+    except (ObjectGone, ObjectChanged) as exc:
+        raise TagAstray(str(exc), tags) from exc
+
+
+def plan(task: Task, status: Status, *, evict: bool, is_fresh: bool) -> TagPlan:
+    """Plan the tags of the object. `is_fresh`: it was looked at just now. Raises what reading its tags raises."""
+    present = task.run.services.tags.read_tags(task.found, is_fresh=is_fresh)
+    # What we wrote when the bytes changed under it are the tags of the bytes before; those of these are lost.
+    own = {name: value for name, value in present.items() if task.progress.astray.get(name) != value}
+    strayed = [name for name in set(present) - set(own) if not name.startswith(task.run.policy.tags.prefix)]
+    planned = plan_over(own, task, status, evict=evict)
+    return planned.noting(STRAYED) if strayed else planned
+
+
+def plan_over(present: dict[str, str], task: Task, status: Status, *, evict: bool) -> TagPlan:
+    """Plan the tags of an object that carries these."""
+    rules = task.run.policy.tags
+    wanted = wanted_tags(task.decision, status.value, prefix=rules.prefix, labels=rules.labels)
+    return plan_tags(present, wanted, prefix=rules.prefix, evict=evict)
