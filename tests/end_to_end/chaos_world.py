@@ -260,7 +260,7 @@ class World:
             self._check_payment(blob)
             if blob.request_id in self.settled and blob.body in marks:
                 assert blob.word in MARKS, f"bad bytes are still in {blob.bucket}/{blob.key}"
-                assert marks[blob.body] == MARKS[blob.word]
+                assert marks[blob.body] == MARKS[blob.word], f"{blob.key} ({blob.word}): {marks[blob.body]}"
         self._check_links_are_gone()
         log = self.cloud.log.getvalue()
         assert not [secret for secret in SECRETS if secret in log]

@@ -9,6 +9,7 @@ import pytest
 
 from handler.adapters.green import GreenModerator
 from handler.adapters.oss.connection import MeteredSession
+from handler.upload.records import ROOT, VERSIONS
 from tests.end_to_end.warden_cloud import Document, Record, WardenCloud
 
 
@@ -30,14 +31,17 @@ class Ledgered:
         return self.cloud.green.billed - self._billed_before
 
     def records(self) -> dict[str, Any]:
-        """Every record of the ledger by its name, as JSON; the folder's name is left out."""
-        keys = [key for key in self.cloud.keys("ledger") if key.startswith("ledger/")]
-        return {key.rpartition("/")[2]: json.loads(self.cloud.body("ledger", key)) for key in keys}
+        """Every record of uploads by its name, as JSON; the folder's name is left out."""
+        return {key.rpartition("/")[2]: json.loads(self.cloud.body("ledger", key)) for key in self._keys()}
 
     def folder(self) -> str:
         """The one folder of the ledger."""
-        (folder,) = {key.rpartition("/")[0] + "/" for key in self.cloud.keys("ledger") if key.startswith("ledger/")}
+        (folder,) = {key.rpartition("/")[0] + "/" for key in self._keys()}
         return folder
+
+    def _keys(self) -> list[str]:
+        """The names of all records but of what was taken and released."""
+        return [key for key in self.cloud.keys("ledger") if key.startswith(ROOT) and not key.startswith(VERSIONS)]
 
     def write(self, name: str, body: bytes) -> None:
         """Write a record as somebody else might."""

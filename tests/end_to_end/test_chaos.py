@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from handler.adapters import green
+from handler.adapters.green import GreenModerator
 from handler.index import Warden
 from scripts.localcloud.wire import Fault
 from tests.end_to_end.chaos_world import APPENDED, Trouble, VirtualClock, World
@@ -151,9 +152,9 @@ def start_on(clock: VirtualClock, start: Callable[..., Warden]) -> Callable[...,
 def note_calls(call: Callable[..., Any], noted: list[object]) -> Callable[..., Any]:
     """Note what it is called with."""
 
-    def noting(argument: object) -> Any:  # noqa: ANN401  (as the original)
-        noted.append(argument)
-        return call(argument)
+    def noting(*args: Any, **named: Any) -> Any:  # noqa: ANN401  (as the original)
+        noted.append(args)
+        return call(*args, **named)
 
     return noting
 
@@ -165,7 +166,7 @@ def test_chaos(ledgered: Ledgered, monkeypatch: pytest.MonkeyPatch, request: pyt
     monkeypatch.setattr(Warden, "from_env", start_on(clock, Warden.from_env))
     monkeypatch.setattr(green, "LONGEST_CALL_S", CALL_S)
     unanswered: list[object] = []
-    monkeypatch.setattr(green, "_no_answer", note_calls(green._no_answer, unanswered))  # noqa: SLF001
+    monkeypatch.setattr(GreenModerator, "_unread", note_calls(GreenModerator._unread, unanswered))  # noqa: SLF001
     limiter = ledgered.cloud.green.limiter
 
     class Here(Chaos):

@@ -9,7 +9,7 @@ import pytest
 
 from handler import index
 from scripts.localcloud.wire import Fault
-from tests.end_to_end.warden_cloud import WardenCloud, context, picture
+from tests.end_to_end.warden_cloud import WardenCloud, context, earlier, picture
 
 TAG_ONLY = (
     "version: 1\nname: tags\nrules: []\notherwise: {high: tag, medium: tag, low: pass, none: pass}\n"
@@ -95,7 +95,7 @@ def test_a_suspended_bucket_is_a_bucket_without_versions(cloud: WardenCloud) -> 
     """While versioning is suspended, bytes are overwritten in place: superseded, mended and acted on as such."""
     oss = cloud.bucket("versioned")
     oss.put_bucket_versioning(oss2.models.BucketVersioningConfig("Suspended"))
-    record = cloud.upload("a.png", picture("NUDE", salt="1"), bucket="versioned")
+    record = earlier(cloud.upload("a.png", picture("NUDE", salt="1"), bucket="versioned"))
     second = cloud.upload("a.png", picture("GOOD", salt="2"), bucket="versioned")
     assert cloud.deliver(record)[0]["outcome"]["status"] == "superseded"
     assert cloud.deliver(second)[0]["outcome"]["status"] == "passed"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from handler.adapters.oss.copying import OssQuarantine
-from handler.upload.records import Release, release_name, release_record
+from handler.upload.releases import Landed, Release, release_folder, release_record
 from tests.end_to_end.ledgered_cloud import Ledgered
 from tests.end_to_end.warden_cloud import Record, WardenCloud, picture
 
@@ -58,11 +58,16 @@ def link(cloud: WardenCloud, bucket: str, key: str) -> Record:
 def restore(cloud: WardenCloud, bucket: str, key: str) -> Record:
     """A picture that was quarantined, and brought back by somebody who wrote a release."""
     record = cloud.upload("source.png", picture("NUDE"), bucket=bucket)
-    etag = record["oss"]["object"]["eTag"]
-    release = release_record(Release(bucket, key, etag, "ann", "a statue"), "quarantine/x")
-    cloud.bucket("ledger").put_object(release_name(bucket, key, etag), json.dumps(release))
     cloud.bucket(bucket).copy_object(bucket, "source.png", key)
-    return cloud.records[-1]
+    copied, stored = cloud.records[-1], record["oss"]["object"]
+    head = cloud.bucket(bucket).head_object(key).headers
+    version_id, crc64 = head.get("x-oss-version-id"), head["x-oss-hash-crc64ecma"]
+    landed = Landed(copied["responseElements"]["requestId"], stored["eTag"], crc64, version_id, head["Last-Modified"])
+    release = Release(
+        bucket, key, "quarantine/x", stored["eTag"], crc64, stored["size"], 0.0, "ann", "a statue", landed
+    )
+    cloud.bucket("ledger").put_object(release_folder(bucket, key) + "1.json", json.dumps(release_record(release)))
+    return copied
 
 
 CASES = {

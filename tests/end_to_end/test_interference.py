@@ -10,7 +10,7 @@ from collections.abc import Callable
 import oss2
 import pytest
 
-from tests.end_to_end.warden_cloud import Document, Record, WardenCloud, picture
+from tests.end_to_end.warden_cloud import Document, Record, WardenCloud, calls, earlier, picture
 
 WORDS = ["GOOD", "SPAM", "NUDE", "GORE", "FLAG"]
 BUCKETS = ["uploads", "versioned"]
@@ -130,6 +130,7 @@ def test_the_stated_window_before_a_delete(cloud: WardenCloud, word: str) -> Non
 
     OSS has no conditional DELETE. This test names the exception that the README states; versioning closes it.
     """
+    cloud.warm_up()
     gap = count_calls(cloud, "uploads", word) - 1
     assert cloud.watcher.operations[gap] == "DeleteObject"
     disturb(cloud, "uploads", "a.png", word, gap, lambda: cloud.upload("a.png", picture("GOOD", salt="2")))
@@ -149,11 +150,11 @@ def test_a_superseded_redelivery_mends_a_stray_mark(cloud: WardenCloud) -> None:
 
 def test_a_superseded_first_delivery_costs_nothing(cloud: WardenCloud) -> None:
     """An overwritten upload is left to its successor's event."""
-    record = cloud.upload("a.png", picture("NUDE", salt="1"))
+    record = earlier(cloud.upload("a.png", picture("NUDE", salt="1")))
     successor = cloud.upload("a.png", picture("GOOD", salt="2"))
     first, second = cloud.deliver(record, successor)
     assert first["outcome"]["status"] == "superseded"
-    assert first["outcome"]["calls"] == {"oss": 1, "green": 0, "billed": 0}
+    assert first["outcome"]["calls"] == calls(oss=1)
     assert second["outcome"]["status"] == "passed"
 
 

@@ -4,7 +4,7 @@ import oss2
 import pytest
 
 from scripts.localcloud.green.answer import Answer
-from tests.end_to_end.warden_cloud import FUNCTION, WardenCloud, picture
+from tests.end_to_end.warden_cloud import FUNCTION, WardenCloud, earlier, picture
 
 TEN_TAGS = {f"t{n}": str(n) for n in range(10)}
 
@@ -60,7 +60,7 @@ def test_4_an_overwrite_is_never_acted_on_with_the_old_verdict(cloud: WardenClou
     bad = cloud.upload("a.png", picture("NUDE"))
     records = []
     cloud.watcher.interfere[2] = lambda: records.append(cloud.upload("a.png", picture("GOOD")))
-    (first,) = cloud.deliver(bad)
+    (first,) = cloud.deliver(earlier(bad))
     assert first["outcome"]["status"] == "superseded"
     (second,) = cloud.deliver(*records)
     assert second["outcome"]["status"] == "passed"

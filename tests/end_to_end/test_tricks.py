@@ -7,7 +7,7 @@ import pytest
 
 from scripts.localcloud.green.answer import Answer
 from scripts.localcloud.wire import Fault
-from tests.end_to_end.warden_cloud import Record, WardenCloud, picture
+from tests.end_to_end.warden_cloud import Record, WardenCloud, earlier, picture
 
 COVERS = {
     "a link": lambda cloud: cloud.bucket("versioned").put_symlink("good.png", "a.png"),
@@ -75,7 +75,7 @@ def test_an_older_state_of_an_appended_object_is_superseded(cloud: WardenCloud) 
     """The event of an earlier append finds its bytes continued."""
     record = append(cloud, picture("GOOD"))
     append(cloud, b"MORE", len(picture("GOOD")))
-    assert cloud.deliver(record)[0]["outcome"]["status"] == "superseded"
+    assert cloud.deliver(earlier(record))[0]["outcome"]["status"] == "superseded"
 
 
 @pytest.mark.parametrize("action", ["quarantine", "delete"])
@@ -214,7 +214,7 @@ def test_shadow_mode_mends_no_marks_that_it_never_made(cloud: WardenCloud) -> No
     cloud.start("version: 1\nname: s\nmode: shadow\nrules: []\nquarantine: {bucket: quarantine, prefix: h/}\n")
     record = cloud.upload("a.png", picture("GOOD"))
     cloud.upload("a.png", picture("NUDE"))
-    (document,) = cloud.deliver(record, delivery=2)
+    (document,) = cloud.deliver(earlier(record), delivery=2)
     assert document["outcome"]["status"] == "superseded"
     assert document["outcome"]["calls"]["billed"] == 0
 

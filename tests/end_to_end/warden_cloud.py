@@ -6,6 +6,7 @@ import os
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stdout
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -51,6 +52,17 @@ def picture(word: str, *, salt: str = "") -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG", pnginfo=info)
     return buffer.getvalue()
+
+
+def earlier(record: Record, seconds: float = 10) -> Record:
+    """The record as if its upload had been that much earlier: what is there now then came after it."""
+    uploaded_at = datetime.fromisoformat(record["eventTime"].replace("Z", "+00:00")) - timedelta(seconds=seconds)
+    return {**record, "eventTime": uploaded_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
+
+
+def calls(**counted: int) -> dict[str, int]:
+    """The calls of an outcome; those that are not named are 0."""
+    return {"oss": 0, "green": 0, "billed": 0, "maybe_billed": 0, **counted}
 
 
 class Watcher:
@@ -208,6 +220,13 @@ class WardenCloud:
         """What the quarantine bucket holds, without sidecars: keys and bytes."""
         keys = [key for key in self.keys("quarantine") if not key.endswith(".metadata.json")]
         return [(key, self.body("quarantine", key)) for key in keys]
+
+    def warm_up(self) -> None:
+        """Let the function learn, as each instance does once for each bucket, whether it may read tags."""
+        for bucket in ("uploads", "versioned"):
+            self.moderate("warm.png", picture("GOOD", salt="warm"), bucket=bucket)
+            self.bucket(bucket).delete_object("warm.png")
+        self.watcher.calls.clear()
 
     def close(self) -> None:
         """Close the application's connections and the function's."""
