@@ -4,16 +4,16 @@ Starting instances is not part of it (`bench cold` measures that): each moderate
 """
 
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import oss2
-
 from handler.model import Status
+from scripts.bench.application import Application
 from scripts.bench.overhead import PIXEL
 from scripts.environment.making import ROOT
-from scripts.localcloud.cloud import APPLICATION, REGION, LocalCloud
+from scripts.localcloud.cloud import LocalCloud
 from scripts.localcloud.green.record import GreenCall
 from scripts.localcloud.green.throttle import LIMITERS
 
@@ -24,7 +24,6 @@ THROTTLED = 403
 UNSETTLED = frozenset({Status.UNVERIFIED.value, Status.FAILED.value})
 # How much longer than the limiter alone would take is waited before a burst is given up.
 PATIENCE = 10
-WARM_UP_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +58,12 @@ def measure_burst(  # noqa: PLR0913  (a burst has that many sides)
 ) -> BurstResult:
     """Run one burst on this checkout's handler. `limiter` is a name of LIMITERS."""
     cloud = LocalCloud(policy=policy, qps=qps, latency_ms=latency_ms, instances=instances)
-    with cloud:
-        _warm_up(cloud, instances)
+    with cloud, closing(Application(cloud)) as application:
+        application.warm_up("warm-up", PIXEL)
         before = len(cloud.green.calls), len(cloud.outcomes)
         cloud.fc.hold()
-        _upload(cloud, "burst", uploads)
+        for number in range(uploads):
+            application.uploads.put_object(f"burst/{number}.png", PIXEL)
         cloud.green.limiter = LIMITERS[limiter](qps, time.monotonic)
         started = time.monotonic()
         cloud.fc.release()
@@ -94,20 +94,3 @@ def _result(  # noqa: PLR0913, PLR0917  (what was measured)
         dead_letters=dead_letters,
         calls_per_upload=round(len(calls) / uploads, 3),
     )
-
-
-def _warm_up(cloud: LocalCloud, instances: int) -> None:
-    """Have each instance started, and its clients connected: as many uploads at once as there are instances."""
-    cloud.fc.hold()
-    _upload(cloud, "warm-up", instances)
-    cloud.fc.release()
-    cloud.fc.wait_idle(WARM_UP_S)
-
-
-def _upload(cloud: LocalCloud, folder: str, count: int) -> None:
-    session = oss2.Session()
-    auth = oss2.AuthV4(APPLICATION.access_key_id, APPLICATION.access_key_secret)
-    bucket = oss2.Bucket(auth, cloud.oss.endpoint, cloud.bucket, session=session, region=REGION, is_path_style=True)
-    for number in range(count):
-        bucket.put_object(f"{folder}/{number}.png", PIXEL)
-    session.session.close()

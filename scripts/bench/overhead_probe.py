@@ -21,9 +21,10 @@ def main() -> None:
     """Do the rounds and print."""
     sys.path.insert(0, sys.argv[1])
     work = json.load(sys.stdin)
-    handle, moderate_bare = make_function(work), make_bare(work)
+    calls: list[dict[str, int]] = []
+    handle, moderate_bare = make_function(work, calls), make_bare(work)
     first, *records = work["records"]
-    calls = handle(first)
+    handle(first)
     moderate_bare(first)  # both are warm now: connections open, everything imported
     seconds: dict[str, list[float]] = {"function_s": [], "bare_s": []}
     for start in range(0, len(records), work["uploads"]):
@@ -34,7 +35,7 @@ def main() -> None:
             bare_s += measure(moderate_bare, record)
         seconds["function_s"].append(function_s)
         seconds["bare_s"].append(bare_s)
-    print(json.dumps({**seconds, "calls": calls}))  # noqa: T201 - the result
+    print(json.dumps({**seconds, "calls": calls[-1]}))  # noqa: T201 - the result
 
 
 def measure(moderate: Callable[[Any], object], record: Any) -> float:  # noqa: ANN401 - a record of an event
@@ -44,8 +45,8 @@ def measure(moderate: Callable[[Any], object], record: Any) -> float:  # noqa: A
     return time.process_time() - started
 
 
-def make_function(work: dict[str, Any]) -> Callable[[Any], dict[str, int]]:
-    """The handler; it answers with the calls that it made."""
+def make_function(work: dict[str, Any], calls: list[dict[str, int]]) -> Callable[[Any], None]:
+    """The handler; it notes the calls that it made."""
     from handler import index  # noqa: PLC0415 - on the path only now
 
     context = SimpleNamespace(
@@ -58,13 +59,12 @@ def make_function(work: dict[str, Any]) -> Callable[[Any], dict[str, int]]:
     )
     index.initializer(context)
 
-    def handle(record: Any) -> dict[str, int]:  # noqa: ANN401 - a record of an event
+    def handle(record: Any) -> None:  # noqa: ANN401 - a record of an event
         event = json.dumps({"events": [record]}).encode()
         (document,) = json.loads(index.handler(event, context))["outcomes"]
         if document["outcome"]["status"] != "passed":
             raise RuntimeError(f"the upload was not passed but {document['outcome']['status']!r}")
-        calls: dict[str, int] = document["outcome"]["calls"]
-        return calls
+        calls.append(document["outcome"]["calls"])
 
     return handle
 

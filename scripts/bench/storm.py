@@ -6,39 +6,21 @@ uploads and kills together (a kill between the service's answer and our record o
 
 import hashlib
 import random
-import tempfile
 import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 
 import oss2
 
-from handler.model import Finding
-from scripts.bench.overhead import PIXEL
-from scripts.localcloud.cloud import APPLICATION, FUNCTION_ROLE, REGION, LocalCloud
+from scripts.bench.application import Application
+from scripts.bench.pictures import POLICY, SEEN, picture, see_folders
+from scripts.localcloud.cloud import FUNCTION_ROLE, LocalCloud
 from scripts.localcloud.fc.compute import FunctionCompute, Misbehaviour
-from scripts.localcloud.green.answer import HARMLESS, Answer, Asked
 from scripts.localcloud.wire import WireCall
 
 LEDGER = "ledger"
-POLICY = """
-version: 1
-name: storm
-rules:
-  - {name: guns, match: {labels: [violent_gun]}, action: quarantine}
-  - {name: gore, match: {labels: [violent_bloody], min_confidence: 50}, action: delete}
-  - {name: flags, match: {labels: [flag_country]}, action: tag}
-quarantine: {bucket: "${QUARANTINE_BUCKET}", prefix: held/}
-"""
-# What the service sees in a picture by its folder, and what is to come of it.
-SEEN = {
-    "calm": HARMLESS,
-    "guns": Answer((Finding("violent_gun", 91.5, "high"),), risk="high"),
-    "gore": Answer((Finding("violent_bloody", 93.0, "high"),), risk="high"),
-    "flags": Answer((Finding("flag_country", 80.0, "low"),), risk="low"),
-}
+# What is to come of a picture by its folder.
 WANTED = {"calm": "passed", "guns": "quarantined", "gore": "deleted", "flags": "flagged"}
 # Of ten uploads, in turn.
 FOLDERS = ("calm", "guns", "calm", "flags", "calm", "gore", "calm", "guns", "calm", "flags")
@@ -114,23 +96,19 @@ class Killer:
 def raise_storm(*, uploads: int, copies: int, kill: float, seed: int, instances: int) -> StormResult:
     """Upload, deliver each event `copies` times in random order, kill the share `kill` of deliveries, and look."""
     killer = Killer(kill, seed)
-    with tempfile.TemporaryDirectory(prefix="bucket-warden-storm-") as folder:
-        policy = Path(folder) / "policy.yml"
-        policy.write_text(POLICY)
-        cloud = LocalCloud(
-            policy=policy,
-            eyes=_see,
-            qps=max(20, uploads),  # the limit is the burst's matter
-            instances=instances,
-            max_retries=MAX_RETRIES,
-            timeout_s=TIMEOUT_S,
-            observer=killer,
-            misbehaviour=Misbehaviour(copies=copies, shuffle_seed=seed),
-            env={"LEDGER_BUCKET": LEDGER},
-        )
-        cloud.oss.create_bucket(LEDGER)
-        with cloud:
-            return _run(cloud, killer, uploads, copies, seed)
+    cloud = LocalCloud(
+        policy=POLICY,
+        eyes=see_folders(SEEN),
+        qps=max(20, uploads),  # the limit is the burst's matter
+        instances=instances,
+        max_retries=MAX_RETRIES,
+        timeout_s=TIMEOUT_S,
+        observer=killer,
+        misbehaviour=Misbehaviour(copies=copies, shuffle_seed=seed),
+        ledger_bucket=LEDGER,
+    )
+    with cloud:
+        return _run(cloud, killer, uploads, copies, seed)
 
 
 def _run(cloud: LocalCloud, killer: Killer, uploads: int, copies: int, seed: int) -> StormResult:
@@ -166,31 +144,18 @@ def _run(cloud: LocalCloud, killer: Killer, uploads: int, copies: int, seed: int
     return result
 
 
-def picture(key: str) -> bytes:
-    """A real picture whose bytes are this key's alone: readers of PNG stop at its end."""
-    return PIXEL + key.encode()
-
-
-def _see(image: bytes, asked: Asked, /) -> Answer:
-    del asked
-    return SEEN[image.removeprefix(PIXEL).decode().partition("/")[0]]
-
-
 class _Buckets:
     """The application's view of the three buckets."""
 
     def __init__(self, cloud: LocalCloud) -> None:
-        self._session = oss2.Session()
-        auth = oss2.AuthV4(APPLICATION.access_key_id, APPLICATION.access_key_secret)
-        self.uploads, self.quarantine, self.ledger = (
-            oss2.Bucket(auth, cloud.oss.endpoint, name, session=self._session, region=REGION, is_path_style=True)
-            for name in (cloud.bucket, cloud.quarantine_bucket, LEDGER)
-        )
+        self._application = Application(cloud)
+        self.uploads, self._quarantine = self._application.uploads, self._application.quarantine
+        self._ledger = self._application.bucket(LEDGER)
 
     def look(self, keys: list[str]) -> tuple[int, int]:
         """How many uploads are lost, and how many are not where and as their verdict wants them."""
         present = {found.key: found.etag for found in oss2.ObjectIterator(self.uploads)}
-        held = Counter(found.etag for found in oss2.ObjectIterator(self.quarantine))
+        held = Counter(found.etag for found in oss2.ObjectIterator(self._quarantine))
         lost = misplaced = 0
         for key in keys:
             etag = hashlib.md5(picture(key)).hexdigest().upper()  # noqa: S324 - what OSS computes
@@ -205,10 +170,10 @@ class _Buckets:
 
     def count_endings(self) -> int:
         """The uploads whose outcome the ledger holds."""
-        return sum(found.key.endswith("/outcome.json") for found in oss2.ObjectIterator(self.ledger))
+        return sum(found.key.endswith("/outcome.json") for found in oss2.ObjectIterator(self._ledger))
 
     def close(self) -> None:
-        self._session.session.close()
+        self._application.close()
 
     def _status(self, key: str) -> str | None:
         tags = self.uploads.get_object_tagging(key).tag_set.tagging_rule

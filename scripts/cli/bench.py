@@ -1,20 +1,23 @@
 """`warden bench`: what the function costs, measured against its budget in one run."""
 
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from scripts.bench import capacity, cold, overhead
+from scripts.bench import calls, capacity, cold, hopeless, overhead, twins
 from scripts.bench.burst import BurstResult, measure_burst
 from scripts.bench.pacing_simulation import simulate_burst
+from scripts.bench.starvation import measure_starvation
 from scripts.bench.storm import raise_storm
 from scripts.deploy.package.staging import build_package
 from scripts.deploy.package.wheels import CannotPackage, require_python
 from scripts.environment.making import ROOT
 from scripts.localcloud.green.throttle import LIMITERS
+from scripts.workbench.terminal import make_table, open_console, show_table
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 
@@ -24,7 +27,8 @@ def group() -> None:
     """Measure what the function costs.
 
     `cold` and `overhead` package what is in this checkout and compare two things in the same run, so that their ratios
-    hold on any machine. `burst` and `storm` run it on the local cloud, with a process an instance.
+    hold on any machine. The others run it on the local cloud, with a process an instance; `calls`, `twins` and
+    `hopeless` end with exit code 1 where a number is not as it is stated.
     """
 
 
@@ -139,6 +143,93 @@ def show_capacity() -> None:
     click.echo("\n".join(capacity.table()))
 
 
+@group.command("calls")
+@AS_JSON
+def count_calls(*, as_json: bool) -> None:
+    """Wire calls of one upload, by what comes of it, against the budget.
+
+    Where more are made than that, the last column names the promise that needs them.
+
+    Exit codes: 0 all are in the budget or explained, 1 some are not.
+    """
+    results = calls.measure_calls()
+    are_right = all(result.is_within_budget for result in results)
+    if as_json:
+        _print_json({"uploads": [asdict(result) for result in results]}, are_right=are_right)
+    else:
+        _print_table(calls.HEADINGS, (result.row() for result in results))
+    sys.exit(not are_right)
+
+
+@group.command("twins")
+@AS_JSON
+@click.option(
+    "--uploads",
+    type=click.IntRange(min=1),
+    multiple=True,
+    default=twins.COUNTS,
+    show_default=True,
+    help="May be repeated.",
+)
+@click.option(
+    "--instances", type=click.IntRange(min=1), default=twins.INSTANCES, show_default=True, help="Reserved concurrency."
+)
+def twin_uploads(*, as_json: bool, uploads: tuple[int, ...], instances: int) -> None:
+    """Identical uploads to one key within a second: each paid once, each dealt with once.
+
+    In a versioned bucket with a ledger; of a picture that is quarantined and of one that passes.
+
+    Exit codes: 0 all are right, 1 some are not.
+    """
+    results = list(twins.measure_twins(uploads, instances=instances))
+    are_right = all(result.is_right for result in results)
+    if as_json:
+        _print_json({"instances": instances, "rounds": [asdict(result) for result in results]}, are_right=are_right)
+    else:
+        click.echo(f"{instances} instances")
+        _print_table(twins.HEADINGS, (result.row() for result in results))
+    sys.exit(not are_right)
+
+
+@group.command("hopeless")
+@AS_JSON
+@click.option(
+    "--timeout-s",
+    type=click.FloatRange(min=1),
+    default=hopeless.TIMEOUT_S,
+    show_default=True,
+    help="The function's; where the service throttles, a delivery takes most of it.",
+)
+def try_hopeless(*, as_json: bool, timeout_s: float) -> None:
+    """Time and calls of one delivery of what can't be judged or moved, each kind; about 2 x the timeout in all.
+
+    The first delivery, and where that fails the last too. Then how long a bad picture waits behind such uploads.
+
+    Exit codes: 0 every bound is kept, 1 some are not.
+    """
+    results = list(hopeless.measure_hopeless(timeout_s))
+    waits = list(measure_starvation(timeout_s))
+    are_right = all(result.is_bounded for result in results) and all(wait.was_held for wait in waits)
+    if as_json:
+        rows, behind = [asdict(result) for result in results], [asdict(wait) for wait in waits]
+        _print_json({"deliveries": rows, "starvation": behind}, are_right=are_right)
+    else:
+        _print_table(hopeless.HEADINGS, (result.row() for result in results))
+        click.echo("\n".join(wait.sentence() for wait in waits))
+    sys.exit(not are_right)
+
+
+def _print_json(result: Mapping[str, object], *, are_right: bool) -> None:
+    click.echo(json.dumps({**result, "within_budget": are_right}))
+
+
+def _print_table(headings: Iterable[str], rows: Iterable[tuple[str, ...]]) -> None:
+    table = make_table(*headings)
+    for row in rows:
+        table.add_row(*row)
+    show_table(open_console(), table)
+
+
 def _package() -> tuple[Path, Path]:
     try:
         return build_package(ROOT / "build").code, require_python()
@@ -148,7 +239,7 @@ def _package() -> tuple[Path, Path]:
 
 def _print(result: Mapping[str, object], text: str, *, is_within_budget: bool, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({**result, "within_budget": is_within_budget}))
+        _print_json(result, are_right=is_within_budget)
         return
     click.echo(text)
     click.echo("within budget" if is_within_budget else "OVER budget; run it again on a quiet machine, then profile")
