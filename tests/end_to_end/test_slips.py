@@ -208,3 +208,12 @@ def test_an_acl_that_can_not_be_read_stops_no_quarantine(cloud: WardenCloud) -> 
     document = cloud.moderate("a.png", picture("NUDE"))
     assert document["outcome"]["status"] == "quarantined"
     assert "its ACL is not known" in document["outcome"]["tag_note"]
+
+
+def test_a_redelivery_of_what_is_left_alone_leaves_its_tags_alone(cloud: WardenCloud) -> None:
+    """Only a mark of a failure is taken back; the user's tags are no business of a policy that says `none`."""
+    record = cloud.upload("a.png", picture("FLAG"), tags={"owner": "ann"})
+    (document,) = cloud.deliver(record, delivery=2)
+    assert document["outcome"]["status"] == "left-alone"
+    assert "PutObjectTagging" not in cloud.watcher.operations
+    assert cloud.tags("uploads", "a.png") == {"owner": "ann"}
