@@ -97,6 +97,8 @@ def take_one(entry: Entry, candidates: list[StoredObject], waiting: Waiting) -> 
         first = min(at_work, key=lambda taken: taken.wait_s)
         assert first.holder  # noqa: S101  (for mypy: that is what at_work holds)
         waiting.wait(first.wait_s, first.holder, first.now)
+        # Or a copy of this event would take it over meanwhile, and both go on once the version is free.
+        entry.keep_hold()
 
 
 def look_at(entry: Entry, found: StoredObject) -> Taken:
