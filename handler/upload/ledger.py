@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from handler.errors import BadRecord, NoVerdict, StoreUnavailable
+from handler.errors import BadRecord, NoVerdict, OutOfTime, StoreUnavailable
 from handler.json_form import Document, check_upload, check_version, document, read_ending
 from handler.model import Delivery, Earlier, Outcome, Upload, Verdict
 from handler.ports import Ledger, Listing, NoLedger, StoredObject
@@ -52,7 +52,7 @@ class LenientLedger:
     """Asks the ledger for one upload; where it is down, this says so once, and all goes on as if there were none.
 
     `warn` logs: an event's name, then facts. `doing` names a call in that log, as what was skipped.
-    Every method raises OperatorError where the ledger refuses us.
+    Every method raises OperatorError where the ledger refuses us, and OutOfTime.
     """
 
     ledger: Ledger
@@ -95,6 +95,9 @@ class LenientLedger:
             return default
         try:
             return call()
+        except OutOfTime:
+            # The upload's time is used up, which says nothing of the ledger: it is there for giving the claim back.
+            raise
         except StoreUnavailable as exc:
             self.is_down = True
             self._warn("ledger.unavailable", skipped=doing, error=str(exc))
