@@ -43,6 +43,9 @@ RESTORING_EVENTS = frozenset({"ObjectCreated:CopyObject", "ObjectCreated:Complet
 # have time left for its own work.
 LEASE_SHARE = 1 / 3
 SHORTEST_LEASE_S = 1.0
+# From one look at the lease to the next there is at most the wait for a turn at the service (5 s), a call (10 s) and a
+# pause (5 s). An upload with less than 80 s has no lease that is so much longer: a quarter of it is not renewed.
+LONGEST_STEP_S = 20.0
 
 Value = TypeVar("Value")
 
@@ -120,9 +123,10 @@ class Lease:
         self.since_s = self.clock()
 
     @property
-    def is_half_over(self) -> bool:
+    def is_running_out(self) -> bool:
         """Whether it should be renewed before anything that takes long."""
-        return self.clock() - self.since_s > self.length_s / 2
+        rest_s = max(self.length_s / 4, self.length_s - LONGEST_STEP_S)
+        return self.clock() - self.since_s > min(self.length_s / 2, rest_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +178,8 @@ class Entry:
         return self if self.ledger.is_down else replace(self, claim_number=number)
 
     def keep_hold(self) -> None:
-        """Renew the claim where its lease is half over, so that nobody takes it while there is work."""
-        if self.claim_number and self.ledger.is_kept and self.lease.is_half_over:
+        """Renew the claim where its lease runs out, so that nobody takes it while there is work."""
+        if self.claim_number and self.ledger.is_kept and self.lease.is_running_out:
             self.lease.begin()
             self.ledger.write("renewal of the claim", self.folder + claim_name(self.claim_number), self._claim(HELD))
 
