@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from handler import model
-from handler.errors import FailureKind, NoVerdict, WardenError
-from handler.model import Action, Finding, Outcome, Status, Verdict, assert_never
+from handler.errors import BadRecord, FailureKind, NoVerdict, WardenError
+from handler.json_form import document, read_ending
+from handler.model import Action, Decision, Finding, Outcome, Status, Verdict, assert_never, is_final
 from handler.policy import doubts, rules, words
 from handler.ports import StoredObject
 from scripts.workbench import explanation
@@ -47,6 +48,38 @@ def test_no_verdict_carries_its_kind() -> None:
     assert isinstance(exc, WardenError)
 
 
+MENDABLE = {FailureKind.UNAVAILABLE, FailureKind.UNREADABLE, FailureKind.REJECTED}
+
+
+@pytest.mark.parametrize("kind", FailureKind)
+def test_a_failure_is_of_the_bytes_or_may_be_mended(kind: FailureKind) -> None:
+    """What passes by itself is never of the bytes; what is refused waits for the operator, and is neither."""
+    assert kind.is_lasting is (kind not in MENDABLE)
+    assert kind.is_passing is (kind in MENDABLE - {FailureKind.REJECTED})
+
+
+@pytest.mark.parametrize("failure", [None, *FailureKind])
+@pytest.mark.parametrize("status", Status)
+def test_what_a_later_delivery_may_mend_is_not_final(status: Status, failure: FailureKind | None) -> None:
+    """Whatever the policy did meanwhile, but for what was moved or removed; and it reads back so from its record."""
+    stays = status not in {Status.QUARANTINED, Status.DELETED}
+    expected = status is not Status.FAILED and not (failure in MENDABLE and stays)
+    assert is_final(status, failure) is expected
+    decision = Decision("p:1", Action.TAG, "(failures)", 1, "why", failure=failure)
+    outcome = Outcome(None, status, decision=decision, location="b/k")
+    assert outcome.is_final is expected
+    if expected:
+        assert read_ending(document(outcome, details=False)) == (status, "b/k")
+    else:
+        with pytest.raises(BadRecord, match="is not final"):
+            read_ending(document(outcome, details=False))
+
+
+def test_without_a_decision_only_a_failed_one_is_not_final() -> None:
+    """Nothing was decided on what was gone, ignored or out of scope."""
+    assert [status for status in Status if not Outcome(None, status).is_final] == [Status.FAILED]
+
+
 def stored(**changes: Any) -> StoredObject:  # noqa: ANN401  (any field of it)
     """An object in a bucket without versions."""
     usual: dict[str, Any] = {"bucket": "b", "key": "k", "etag": "E", "last_modified": "T", "size_bytes": 1}
@@ -66,6 +99,11 @@ def stored(**changes: Any) -> StoredObject:  # noqa: ANN401  (any field of it)
         ({"version_id": "null"}, {"version_id": "null", "last_modified": "T2"}, False),
         ({"version_id": "null"}, {"version_id": "v2"}, False),
         ({"version_id": None}, {"version_id": "null"}, True),
+        ({"crc64": "1"}, {"crc64": "1"}, True),
+        ({"crc64": "1"}, {"crc64": "2"}, False),
+        ({"crc64": "1"}, {}, True),
+        ({"crc64": "1", "version_id": "v1"}, {"crc64": "2", "version_id": "v1"}, True),
+        ({"version_id": "v1", "object_type": "Appendable"}, {"version_id": "v1"}, False),
     ],
 )
 def test_identity_is_the_version_or_etag_and_time(one: dict[str, Any], other: dict[str, Any], same: bool) -> None:  # noqa: FBT001
