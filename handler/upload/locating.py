@@ -95,7 +95,7 @@ def _locate_version(progress: Progress, run: Run, now: StoredObject) -> Next:
     if own and not (own[0].is_pinned and progress.takes_versions):
         return _begin(progress, own[0])
     if own:
-        return _take_one(progress, run, own)
+        return _take_one(progress, run, own, looked.listed_to)
     if looked.listed_to is not None and not progress.has_ended:
         return _look_on_later(progress, looked.listed_to), None
     return _without_own(progress, run, now)
@@ -113,13 +113,17 @@ def _own_versions(upload: Upload, looked: Scan, store: Store) -> list[StoredObje
     return [replace(there, is_current=version.is_current) for there, version in found if there is not None]
 
 
-def _take_one(progress: Progress, run: Run, own: list[StoredObject]) -> Next:
+def _take_one(progress: Progress, run: Run, own: list[StoredObject], listed_to: str | None) -> Next:
     services = run.services
     taken = take_one(progress.entry, own, Waiting(services.clock, services.sleep, run.deadline_s))
-    if isinstance(taken, Earlier):
-        ending = Outcome(progress.upload, Status.DUPLICATE, location=taken.location, earlier=taken)
-        return progress.end_as(ending), None
-    return _begin(progress, taken)
+    if not isinstance(taken, Earlier):
+        return _begin(progress, taken)
+    if progress.has_ended:
+        return progress.end_as(progress.ending), None
+    if listed_to is not None:
+        # All that were listed are other uploads', but it may be one of those that were not.
+        return _look_on_later(progress, listed_to), None
+    return progress.end_as(Outcome(progress.upload, Status.DUPLICATE, location=taken.location, earlier=taken)), None
 
 
 def _look_on_later(progress: Progress, listed_to: str) -> Progress:

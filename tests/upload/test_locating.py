@@ -444,6 +444,37 @@ def test_one_more_event_than_versions_is_a_duplicate() -> None:
     assert (earlier.status, earlier.location) == (Status.PASSED, "uploads/a.jpg")
 
 
+def test_twins_that_are_done_with_are_no_end_while_there_is_more_to_list() -> None:
+    """The event's own may be among the versions that this delivery did not list."""
+    store = FakeStore(stored(version_id="v2"), page_size=1)
+    place = Place(store, Shelf())
+    first, second = twins(2)
+    end(place.locate(first)[0])
+    newer = [stored(version_id=f"n{n}", etag="E9", last_modified=LATER) for n in range(9)]
+    store.kept = [*newer, stored(version_id="v2"), stored(version_id="v1")]
+    progress, _ = place.locate(second)
+    assert status_of(progress) is Status.FAILED
+    progress.entry.close(progress.ending, progress.listed_to)
+    _, found = place.locate(second, number=2)
+    assert found is not None
+    assert found.version_id == "v1"
+
+
+def test_twins_that_are_done_with_leave_the_end_of_a_link_as_it_is() -> None:
+    """The event told of the link; what lies below it was another's."""
+    store = FakeStore(stored(version_id="v1"))
+    place = Place(store, Shelf())
+    first, second = twins(2)
+    end(place.locate(first)[0])
+    store.kept.insert(0, stored(version_id="v2", object_type="Symlink"))
+    progress, run = place.begin(replace(second, event_name="ObjectCreated:CopyObject"))
+    progress, link = locate_next(progress, run)
+    assert link is not None
+    deleted = Outcome(progress.upload, Status.DELETED)
+    progress = replace(progress, links=(name_of(link),), ending=deleted, must_look=True)
+    assert status_of(locate_next(progress, run)[0]) is Status.DELETED
+
+
 def test_what_another_is_at_work_on_is_waited_for() -> None:
     """As for a claim: it may be killed, and then somebody has to deal with it."""
     shelf = Shelf()
