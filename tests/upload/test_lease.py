@@ -1,15 +1,17 @@
 """How long a claim holds, and when it is renewed."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handler.upload.ledger import LEASE_SHARE, LONGEST_STEP_S, Lease
 
+LAW = settings(deadline=None)  # a busy machine breaks no law
 # An upload that has less time than this has no lease that outlasts every step: then a retry could not outwait it.
 SHORTEST_SHARE_S = 80.0
 STEPS_S = st.lists(st.floats(0.0, LONGEST_STEP_S), max_size=30)
 
 
+@LAW
 @given(share_s=st.floats(SHORTEST_SHARE_S, 86_400.0), steps_s=STEPS_S)
 def test_a_lease_that_is_looked_at_between_steps_never_ends(share_s: float, steps_s: list[float]) -> None:
     """Whatever takes how long, up to the longest call with its turn and its pause."""
@@ -23,6 +25,7 @@ def test_a_lease_that_is_looked_at_between_steps_never_ends(share_s: float, step
             lease.begin()
 
 
+@LAW
 @given(length_s=st.floats(1.0, 86_400.0))
 def test_a_quarter_of_a_lease_is_never_renewed(length_s: float) -> None:
     """What is quickly done costs no call for it; and no lease is more than half over before it is renewed."""

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handler.adapters.policy_file import load_policy
@@ -20,6 +20,7 @@ from handler.upload.progress import Progress, Run, name_of
 from scripts.environment.making import ROOT
 from tests.upload.shelf import Shelf
 
+LAW = settings(deadline=None)  # a busy machine breaks no law
 UPLOAD = Upload(
     bucket="uploads",
     key="a.jpg",
@@ -410,6 +411,7 @@ def twins(n: int) -> list[Upload]:
     return [replace(UPLOAD, request_id=f"R{i}") for i in range(n)]
 
 
+@LAW
 @given(order=st.permutations(range(5)), twice=st.integers(0, 4))
 def test_of_n_twins_each_event_takes_one(order: list[int], twice: int) -> None:
     """In whatever order they come; and a redelivery goes on with the one that its event took."""

@@ -1,12 +1,13 @@
 """How often one delivery asks the service again about one upload."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handler.errors import FailureKind, NoVerdict
 from handler.upload.patience import Patience
 
+LAW = settings(deadline=None)  # a busy machine breaks no law
 PAID = NoVerdict(FailureKind.UNAVAILABLE, "paid, and no verdict", is_paid=True, may_be_paid=True)
 UNREAD = NoVerdict(FailureKind.UNAVAILABLE, "a timeout", may_be_paid=True)
 UNREADABLE = NoVerdict(FailureKind.UNREADABLE, "404")
@@ -38,6 +39,7 @@ def test_a_throttled_call_costs_no_patience() -> None:
     assert patience == Patience()
 
 
+@LAW
 @given(failures=st.lists(st.sampled_from([PAID, UNREAD, UNREADABLE, FAULTY, THROTTLED, *LASTING]), max_size=100))
 def test_in_whatever_order_the_service_fails_its_calls_are_bounded(failures: list[NoVerdict]) -> None:
     """What may be paid twice at the most; and all but the throttled ones by the sum of all patience."""

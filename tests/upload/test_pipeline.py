@@ -183,6 +183,15 @@ def test_a_link_that_can_not_be_removed_is_told_of_and_marked() -> None:
     assert world.tags[None]["moderation-status"] == "unverified"
 
 
+def test_a_link_that_was_removed_is_the_end_of_its_event() -> None:
+    """Nothing lies below it, and another look says no other."""
+    world = World()
+    world.put(object_type="Symlink")
+    outcome = world.moderate(replace(UPLOAD, event_name=SYMLINK_EVENT))
+    assert (outcome.status, outcome.error, outcome.links) == (Status.DELETED, None, ("uploads/a.png",))
+    assert (world.versions_kept, world.judged, world.held) == ([], [], {})
+
+
 def test_a_copy_from_before_tells_how_it_ended_whatever_lies_there_now() -> None:
     """An older version came to light when ours was removed, and the delivery that did that was killed."""
     world = World(is_versioned=True, has_ledger=False, answers={"E1": GRAVE})

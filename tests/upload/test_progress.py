@@ -4,7 +4,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handler.errors import ObjectChanged, ObjectGone, StoreUnavailable, TagAstray
@@ -14,6 +14,7 @@ from handler.upload.progress import LONGEST_RETRYING_S, MOST_CHANGES, Progress
 from tests.upload.sample import UPLOAD
 from tests.upload.shelf import Shelf
 
+LAW = settings(deadline=None)  # a busy machine breaks no law
 LASTED_S = st.floats(0, 2 * LONGEST_RETRYING_S)
 DELIVERIES = {"number": st.integers(1, 9), "claims": st.integers(0, 9), "lasted_s": LASTED_S}
 
@@ -28,18 +29,21 @@ def begun(number: int = 1, *, claims: int = 1, lasted_s: float = 0.0, **more: An
     return Progress(Entry(UPLOAD, delivery, ledger, lease, claim_number=claims, has_lasted_s=lasted_s), UPLOAD)
 
 
+@LAW
 @given(**DELIVERIES, is_counted=st.booleans())
 def test_what_an_operator_sends_again_is_never_the_last(**facts: Any) -> None:  # noqa: ANN401  (see begun)
     """Whatever the platform and the ledger count."""
     assert not begun(**facts, is_redriven=True).is_last
 
 
+@LAW
 @given(**DELIVERIES)
 def test_the_count_of_the_platform_comes_first(number: int, claims: int, lasted_s: float) -> None:
     """Whatever the ledger shows: a duplicate makes claims too."""
     assert begun(number, claims=claims, lasted_s=lasted_s).is_last is (number >= 6)
 
 
+@LAW
 @given(claims=st.integers(2, 9), lasted_s=LASTED_S)
 def test_without_a_count_the_ledger_counts(claims: int, lasted_s: float) -> None:
     """So many claims, or an hour since the first of them."""

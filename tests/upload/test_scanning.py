@@ -7,7 +7,7 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handler.events import REPLICA_EVENTS, SYMLINK_EVENT
@@ -16,6 +16,7 @@ from handler.ports import StoredObject, VersionPage
 from handler.upload.scanning import MOST_PAGES, Scan, fits, is_earlier, is_later, scan
 from tests.upload.sample import UPLOAD
 
+LAW = settings(deadline=None)  # a busy machine breaks no law
 PAGE = 3
 EVENT_TIME = datetime.fromisoformat(UPLOAD.uploaded_at.replace("Z", "+00:00"))
 IN_PARTS = replace(UPLOAD, event_name="ObjectCreated:CompleteMultipartUpload")
@@ -61,6 +62,7 @@ def scan_to_the_end(store: Any, upload: Upload = UPLOAD) -> list[Scan]:  # noqa:
     return scans
 
 
+@LAW
 @given(history=HISTORIES, upload=st.sampled_from([UPLOAD, IN_PARTS]))
 def test_all_that_may_concern_an_event_is_seen_and_nothing_else(history: list[StoredObject], upload: Upload) -> None:
     """In the end, over as many deliveries as it takes, in order, each version once."""
@@ -72,6 +74,7 @@ def test_all_that_may_concern_an_event_is_seen_and_nothing_else(history: list[St
     assert links == [found for found in reached if found.is_symlink and not is_later(found, upload)]
 
 
+@LAW
 @given(history=HISTORIES)
 def test_a_delivery_lists_ten_pages_and_the_next_goes_on_where_it_stopped(history: list[StoredObject]) -> None:
     """No page is listed twice, and none after the first version that is older than the event."""

@@ -13,6 +13,7 @@ from tests.upload.sample import UPLOAD
 from tests.upload.simultaneous import Actor, Interleaving
 from tests.upload.world import World
 
+LAW = settings(deadline=None)  # a busy machine breaks no law
 # A record's share of a delivery with the timeout of the template, in seconds.
 SHARE_S = 110.0
 THROTTLED = NoVerdict(FailureKind.UNAVAILABLE, "it throttles", is_throttled=True)
@@ -56,7 +57,7 @@ def staged(data: st.DataObject, world: World, *, judge_s: float | None = None) -
     )
 
 
-@settings(deadline=None)
+@LAW
 @given(data=st.data(), n=st.integers(1, 4), copies=st.integers(0, 2))
 def test_each_twin_is_judged_once_and_by_its_own_event(data: st.DataObject, n: int, copies: int) -> None:
     """In whatever order the deliveries run; of copies of an event that run beside it, all but one are duplicates."""
@@ -72,7 +73,7 @@ def test_each_twin_is_judged_once_and_by_its_own_event(data: st.DataObject, n: i
     assert sorted(ends) == sorted([Status.PASSED] * n + [Status.DUPLICATE] * copies)
 
 
-@settings(deadline=None)
+@LAW
 @given(data=st.data(), n=st.integers(1, 3), kills=st.integers(1, 3))
 def test_a_kill_costs_one_paid_call_at_the_most(data: st.DataObject, n: int, kills: int) -> None:
     """Wherever it comes; delivered again, under whatever id, each twin is dealt with."""
@@ -93,7 +94,7 @@ def test_a_kill_costs_one_paid_call_at_the_most(data: st.DataObject, n: int, kil
     assert len(world.judged) <= n + killed
 
 
-@settings(deadline=None)
+@LAW
 @given(data=st.data(), after_s=st.floats(6.0, 99.0))
 def test_who_waits_for_a_version_keeps_its_own_claim(data: st.DataObject, after_s: float) -> None:
     """A copy of its event must not take that over meanwhile, or both would go on when the version is given up."""
@@ -109,7 +110,7 @@ def test_who_waits_for_a_version_keeps_its_own_claim(data: st.DataObject, after_
     assert len(world.judged) <= 1
 
 
-@settings(deadline=None)
+@LAW
 @given(
     data=st.data(),
     timeout_s=st.floats(30.0, 900.0),
@@ -132,7 +133,7 @@ def test_a_dead_claim_is_outwaited_within_one_delivery(
     assert len(world.judged) <= 1 + dead.was_killed
 
 
-@settings(deadline=None)
+@LAW
 @given(data=st.data(), share_s=st.floats(80.0, 590.0), after_s=st.floats(0.1, 60.0), passes_s=st.floats(0.0, 100.0))
 def test_a_claim_is_kept_as_long_as_there_is_work(
     data: st.DataObject, share_s: float, after_s: float, passes_s: float
