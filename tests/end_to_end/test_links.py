@@ -1,0 +1,387 @@
+"""Links: however one came under a key that is looked at, it goes (or is marked), and what it points to stays.
+
+Bytes that were judged under one key's rules, or never, are not to be served under another.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import oss2
+import pytest
+
+from scripts.localcloud.wire import Fault
+from tests.end_to_end.ledgered_cloud import Ledgered
+from tests.end_to_end.test_crash_matrix import seldom
+from tests.end_to_end.warden_cloud import Document, Record, WardenCloud, earlier, picture
+
+AVATARS = (
+    "version: 1\nname: avatars\nrules: []\nscope: {include: ['avatars/**', 'x/']}\n"
+    "quarantine: {bucket: quarantine, prefix: h/}\n"
+)
+TARGET = "documents/bad.png"
+KEY = "avatars/me.png"
+BUCKETS = ["uploads", "versioned"]
+Make = Callable[[WardenCloud, str, str], Record]
+
+
+def put(cloud: WardenCloud, bucket: str, key: str = KEY) -> Record:
+    """Put a link."""
+    cloud.bucket(bucket).put_symlink(TARGET, key)
+    return cloud.records[-1]
+
+
+def copy(cloud: WardenCloud, bucket: str, key: str = KEY) -> Record:
+    """Copy a link from where nobody looks in the same bucket."""
+    cloud.bucket(bucket).put_symlink(TARGET, "documents/link")
+    cloud.bucket(bucket).copy_object(bucket, "documents/link", key).resp.read()
+    return cloud.records[-1]
+
+
+def copy_from_elsewhere(cloud: WardenCloud, bucket: str, key: str = KEY) -> Record:
+    """Copy a link from a bucket of the uploader's own."""
+    own_bucket(cloud, "elsewhere", versioned=False)
+    cloud.bucket("elsewhere").put_symlink(TARGET, "link")
+    cloud.bucket(bucket).copy_object("elsewhere", "link", key).resp.read()
+    return cloud.records[-1]
+
+
+def own_bucket(cloud: WardenCloud, name: str, *, versioned: bool) -> None:
+    """Create a bucket that nobody watches, once."""
+    try:
+        cloud.bucket(name).get_bucket_info()
+    except oss2.exceptions.NoSuchBucket:
+        cloud.oss.create_bucket(name, versioned=versioned)
+
+
+def replicate(cloud: WardenCloud, bucket: str, key: str = KEY) -> Record:
+    """Put a link into a bucket that is replicated."""
+    own_bucket(cloud, "origin", versioned=bucket == "versioned")
+    cloud.bucket("origin").put_symlink(TARGET, key)
+    cloud.oss.replicate("origin", key, bucket)
+    return cloud.records[-1]
+
+
+WAYS: dict[str, Make] = {
+    "put": put,
+    "copied": copy,
+    "copied from elsewhere": copy_from_elsewhere,
+    "replicated": replicate,
+}
+
+
+def start(ledgered: Ledgered, policy: str = AVATARS, ledger: str = "ledger") -> WardenCloud:
+    """Start the function on a policy that looks at avatars only, with bad bytes where it does not look."""
+    cloud = ledgered.cloud
+    cloud.start(policy, LEDGER_BUCKET=ledger)
+    for bucket in BUCKETS:
+        cloud.upload(TARGET, picture("NUDE"), bucket=bucket)
+    return cloud
+
+
+def links(cloud: WardenCloud, bucket: str, key: str = KEY) -> list[str]:
+    """The versions under the key that are links; without versions, the one that may be there."""
+    listed = cloud.bucket(bucket).list_object_versions(prefix=key).versions
+    return [version.versionid for version in listed if version.key == key and version.type == "Symlink"]
+
+
+def is_untouched(cloud: WardenCloud, bucket: str) -> bool:
+    """Whether the target is as it was uploaded, and nothing was held."""
+    return cloud.body(bucket, TARGET) == picture("NUDE") and not cloud.tags(bucket, TARGET) and not cloud.held()
+
+
+def settle(cloud: WardenCloud, *records: Record) -> list[Document]:
+    """Deliver each event until its invocation succeeds, three times at the most; the last document of each."""
+    return [document for record in records for document in until_done(cloud, record)]
+
+
+def until_done(cloud: WardenCloud, record: Record, **how: Any) -> list[Document]:  # noqa: ANN401
+    """Deliver one event until its invocation succeeds."""
+    for delivery in (1, 2, 3):
+        documents = cloud.deliver(record, delivery=delivery, **how)
+        if cloud.error is None:
+            return documents
+    raise AssertionError(f"it never ended well: {cloud.error}")
+
+
+@pytest.mark.parametrize("ledger", ["", "ledger"], ids=["no ledger", "ledger"])
+@pytest.mark.parametrize("bucket", BUCKETS)
+@pytest.mark.parametrize("way", WAYS)
+def test_a_link_goes_however_it_came(ledgered: Ledgered, way: str, bucket: str, ledger: str) -> None:
+    """One delivery, no call to the service; the outcome names the link, and its target is untouched."""
+    cloud = start(ledgered, ledger=ledger)
+    (document,) = cloud.deliver(WAYS[way](cloud, bucket, KEY))
+    assert (document["outcome"]["status"], cloud.error) == ("deleted", None)
+    assert document["decision"]["failure"] == "symlink"
+    assert document["outcome"]["calls"]["green"] == 0
+    ((name),) = document["outcome"]["links"]
+    assert name.partition("?")[0] == f"{bucket}/{KEY}"
+    assert KEY not in cloud.keys(bucket)
+    assert links(cloud, bucket) == []
+    assert is_untouched(cloud, bucket)
+
+
+@pytest.mark.parametrize("bucket", BUCKETS)
+@pytest.mark.parametrize("way", ["put", "copied"])
+def test_a_link_between_keys_of_other_rules_goes(cloud: WardenCloud, way: str, bucket: str) -> None:
+    """What passes under one key by its rule is not served under another, where it would not."""
+    cloud.start(
+        "version: 1\nname: keyed\nrules:\n"
+        "  - {name: art, match: {labels: [pornographic_adultContent], keys: ['documents/**']}, action: pass}\n"
+        "  - {name: nude, match: {labels: [pornographic_adultContent]}, action: quarantine}\n"
+        "quarantine: {bucket: quarantine, prefix: h/}\n"
+    )
+    assert cloud.moderate(TARGET, picture("NUDE"), bucket=bucket)["outcome"]["status"] == "passed"
+    record = WAYS[way](cloud, bucket, KEY)
+    assert settle(cloud, record)[0]["outcome"]["status"] == "deleted"
+    assert KEY not in cloud.keys(bucket)
+    assert cloud.tags(bucket, TARGET)["moderation-status"] == "passed"
+
+
+@pytest.mark.parametrize("bucket", BUCKETS)
+def test_a_link_that_is_out_of_scope_stays(ledgered: Ledgered, bucket: str) -> None:
+    """It costs nothing but, for a copy of it, nothing either: only the key says what is looked at."""
+    cloud = start(ledgered)
+    records = [put(cloud, bucket, "documents/a"), copy(cloud, bucket, "documents/b")]
+    documents = cloud.deliver(*records)
+    assert [document["outcome"]["status"] for document in documents] == ["out-of-scope"] * 2
+    assert {"documents/a", "documents/b"} <= set(cloud.keys(bucket))
+
+
+TARGETS: dict[str, Callable[[oss2.Bucket], object]] = {
+    "missing": lambda bucket: bucket.delete_object(TARGET),
+    "a link": lambda bucket: bucket.put_symlink("documents/other", TARGET),
+    "archived": lambda bucket: bucket.put_object(TARGET, b"x", headers={"x-oss-storage-class": "Archive"}),
+    "empty": lambda bucket: bucket.put_object(TARGET, b""),
+}
+
+
+@pytest.mark.parametrize("bucket", BUCKETS)
+@pytest.mark.parametrize("way", ["put", "copied"])
+@pytest.mark.parametrize("target", TARGETS)
+def test_whatever_a_link_leads_to_it_goes(ledgered: Ledgered, target: str, way: str, bucket: str) -> None:
+    """HEAD answers for the target, or not at all: the link is seen all the same, and gone after one delivery."""
+    cloud = start(ledgered)
+    record = WAYS[way](cloud, bucket, KEY)
+    TARGETS[target](cloud.bucket(bucket))
+    (document,) = cloud.deliver(record)
+    assert (document["outcome"]["status"], cloud.error) == ("deleted", None)
+    assert document["outcome"]["calls"]["green"] == 0
+    assert links(cloud, bucket) == []
+
+
+@pytest.mark.parametrize("bucket", BUCKETS)
+@pytest.mark.parametrize("way", ["put", "copied"])
+def test_a_link_whose_key_looks_like_a_folder_goes(ledgered: Ledgered, way: str, bucket: str) -> None:
+    """A folder's marker holds no picture; a link to an empty object under such a name may lead to one later."""
+    cloud = start(ledgered)
+    record = WAYS[way](cloud, bucket, "x/")
+    cloud.upload(TARGET, b"", bucket=bucket)
+    (document,) = cloud.deliver(record)
+    assert document["outcome"]["status"] == "deleted"
+    assert "x/" not in cloud.keys(bucket)
+    assert links(cloud, bucket, "x/") == []
+
+
+@pytest.mark.parametrize("way", ["put", "copied", "replicated"])
+@pytest.mark.parametrize("cover", ["a deletion", "a picture", "a bad picture"])
+def test_a_link_under_something_newer_goes(ledgered: Ledgered, way: str, cover: str) -> None:
+    """What hides it today may be removed tomorrow; what hides it stays or goes by itself."""
+    cloud = start(ledgered)
+    record = WAYS[way](cloud, "versioned", KEY)
+    if cover == "a deletion":
+        cloud.bucket("versioned").delete_object(KEY)
+        covers = []
+    else:
+        covers = [cloud.upload(KEY, picture("GOOD" if cover == "a picture" else "NUDE"), bucket="versioned")]
+    (document,) = settle(cloud, record)
+    assert document["outcome"]["status"] == "deleted"
+    assert links(cloud, "versioned") == []
+    settle(cloud, *covers)
+    assert (KEY in cloud.keys("versioned")) == (cover == "a picture")
+
+
+@pytest.mark.parametrize("bucket", BUCKETS)
+@pytest.mark.parametrize("kind", ["put", "post", "append", "multipart", "copy"])
+def test_the_event_of_another_kind_deals_with_a_link(ledgered: Ledgered, kind: str, bucket: str) -> None:
+    """A link of the same moment, put over a picture, goes with the picture's event, which then looks for its own."""
+    cloud = start(ledgered)
+    body = picture("NUDE", salt=kind)
+    record = WRITE[kind](cloud, bucket, body)
+    put(cloud, bucket)
+    (document,) = settle(cloud, record)
+    assert links(cloud, bucket) == []
+    assert KEY not in cloud.keys(bucket)
+    if bucket == "versioned":
+        assert document["outcome"]["status"] == "quarantined"
+        assert body in [held for _, held in cloud.held()]
+    else:
+        # The link was written over the picture. A copy's event may as well be the link's own.
+        assert document["outcome"]["status"] == ("deleted" if kind == "copy" else "gone")
+
+
+def post(cloud: WardenCloud, bucket: str, body: bytes) -> Record:
+    """Write as a browser's form does, by its event: the bytes come as by any other way."""
+    record = cloud.upload(KEY, body, bucket=bucket)
+    return {**record, "eventName": "ObjectCreated:PostObject"}
+
+
+def append(cloud: WardenCloud, bucket: str, body: bytes) -> Record:
+    """Append to nothing."""
+    cloud.bucket(bucket).append_object(KEY, 0, body)
+    return cloud.records[-1]
+
+
+def upload_in_parts(cloud: WardenCloud, bucket: str, body: bytes) -> Record:
+    """Upload as one part."""
+    to = cloud.bucket(bucket)
+    upload_id = to.init_multipart_upload(KEY).upload_id
+    etag = to.upload_part(KEY, upload_id, 1, body).etag
+    to.complete_multipart_upload(KEY, upload_id, [oss2.models.PartInfo(1, etag)]).resp.read()
+    return cloud.records[-1]
+
+
+def copy_picture(cloud: WardenCloud, bucket: str, body: bytes) -> Record:
+    """Copy from where nobody looks."""
+    cloud.upload("documents/source.png", body, bucket=bucket)
+    cloud.bucket(bucket).copy_object(bucket, "documents/source.png", KEY).resp.read()
+    return cloud.records[-1]
+
+
+WRITE: dict[str, Callable[[WardenCloud, str, bytes], Record]] = {
+    "put": lambda cloud, bucket, body: cloud.upload(KEY, body, bucket=bucket),
+    "post": post,
+    "append": append,
+    "multipart": upload_in_parts,
+    "copy": copy_picture,
+}
+
+
+@pytest.mark.parametrize("bucket", BUCKETS)
+def test_a_link_that_is_newer_than_the_event_is_left_to_its_own(ledgered: Ledgered, bucket: str) -> None:
+    """An older event ends by what became of its bytes; the link goes with its own event."""
+    cloud = start(ledgered)
+    record = cloud.upload(KEY, picture("GOOD"), bucket=bucket)
+    link = put(cloud, bucket)
+    (first,) = settle(cloud, earlier(record))
+    assert first["outcome"]["links"] == []
+    assert first["outcome"]["status"] == ("gone" if bucket == "versioned" else "superseded")
+    assert links(cloud, bucket) != []
+    assert settle(cloud, link)[0]["outcome"]["status"] == "deleted"
+    assert links(cloud, bucket) == []
+
+
+@pytest.mark.parametrize(
+    ("way", "bucket", "ledger"),
+    [
+        ("put", "versioned", "ledger"),
+        ("copied", "uploads", ""),
+        seldom("put", "versioned", ""),
+        seldom("copied", "versioned", "ledger"),
+        seldom("copied", "versioned", ""),
+        seldom("put", "uploads", "ledger"),
+    ],
+)
+def test_twin_links_leave_none_in_any_gap(ledgered: Ledgered, way: str, bucket: str, ledger: str) -> None:
+    """The same link three times within a second, the events of the later two delivered in each gap of the first's."""
+    cloud = start(ledgered, ledger=ledger)
+    gap = 0
+    happened = True
+    while happened:
+        gap += 1
+        records = [WAYS[way](cloud, bucket, KEY) for _ in range(3)]
+        inner: list[Document] = []
+        cloud.watcher.calls.clear()
+        cloud.watcher.interfere = {gap: lambda records=records, inner=inner: inner.extend(settle(cloud, *records[1:]))}  # type: ignore[misc]
+        outer = settle(cloud, records[0])
+        happened = not cloud.watcher.interfere
+        cloud.watcher.interfere = {}
+        outer += inner or settle(cloud, *records[1:])
+        assert links(cloud, bucket) == [], f"after call {gap}"
+        assert KEY not in cloud.keys(bucket)
+        ends = {document["outcome"]["status"] for document in outer}
+        assert "deleted" in ends
+        assert ends <= {"deleted", "gone", "superseded"}, f"after call {gap}"
+    assert gap > 3
+    assert is_untouched(cloud, bucket)
+
+
+@pytest.mark.parametrize(
+    ("way", "bucket"),
+    [
+        ("copied", "uploads"),
+        ("copied", "versioned"),
+        seldom("put", "uploads"),
+        seldom("put", "versioned"),
+        seldom("replicated", "uploads"),
+        seldom("replicated", "versioned"),
+    ],
+)
+def test_a_link_goes_whenever_the_function_is_killed(ledgered: Ledgered, way: str, bucket: str) -> None:
+    """Killed after any call, delivered again: the link is gone, and its target as it was."""
+    cloud = start(ledgered)
+    kill, documents = 0, None
+    while documents is None:
+        kill += 1
+        record = WAYS[way](cloud, bucket, KEY)
+        documents = ledgered.deliver(record, kill_after=kill)
+        if documents is None:
+            ledgered.age(hours=2)
+            (document,) = until_done(cloud, record, request_id="1-other")
+            # Once how it ended was written down, it is a duplicate.
+            assert document["outcome"]["status"] in {"deleted", "gone", "duplicate"}
+        assert links(cloud, bucket) == [], f"killed after call {kill}"
+        assert KEY not in cloud.keys(bucket)
+    assert kill > 3
+    assert is_untouched(cloud, bucket)
+
+
+@pytest.mark.parametrize("bucket", BUCKETS)
+@pytest.mark.parametrize("way", WAYS)
+def test_with_tag_every_link_is_marked_unverified(ledgered: Ledgered, way: str, bucket: str) -> None:
+    """`symlink: tag`: the link stays, marked; its target is not, and nothing is held."""
+    cloud = start(ledgered, AVATARS + "failures: {symlink: tag}\n")
+    record = WAYS[way](cloud, bucket, KEY)
+    (document,) = settle(cloud, record)
+    assert document["outcome"]["status"] == "unverified"
+    assert cloud.tags(bucket, KEY)["moderation-status"] == "unverified"
+    assert len(links(cloud, bucket)) == 1
+    assert is_untouched(cloud, bucket)
+    # It is a matter of the bytes: the end of a redelivery is the same, and final.
+    assert cloud.deliver(record, delivery=2)[0]["outcome"]["status"] == "duplicate"
+
+
+def test_with_tag_twin_links_are_each_marked(ledgered: Ledgered) -> None:
+    """In a versioned bucket no version of a link stays without a mark."""
+    cloud = start(ledgered, AVATARS + "failures: {symlink: tag}\n")
+    records = [put(cloud, "versioned") for _ in range(3)]
+    documents = settle(cloud, *records)
+    assert {document["outcome"]["status"] for document in documents} == {"unverified"}
+    marks = [cloud.tags("versioned", KEY, version) for version in links(cloud, "versioned")]
+    assert [mark.get("moderation-status") for mark in marks] == ["unverified"] * 3
+
+
+@pytest.mark.parametrize("bucket", BUCKETS)
+@pytest.mark.parametrize("way", WAYS)
+def test_with_none_a_link_is_left_alone(ledgered: Ledgered, way: str, bucket: str) -> None:
+    """`symlink: none`: nobody touches it, and nobody takes it for a picture."""
+    cloud = start(ledgered, AVATARS + "failures: {symlink: none}\n")
+    (document,) = settle(cloud, WAYS[way](cloud, bucket, KEY))
+    assert document["outcome"]["status"] == "left-alone"
+    assert document["outcome"]["calls"]["green"] == 0
+    assert cloud.tags(bucket, KEY) == {}
+    assert len(links(cloud, bucket)) == 1
+
+
+@pytest.mark.parametrize("bucket", BUCKETS)
+def test_a_link_that_may_not_be_removed_is_marked_and_told(ledgered: Ledgered, bucket: str) -> None:
+    """Under a retention policy it stays: marked, and the outcome gives the true reason."""
+    cloud = start(ledgered)
+    record = copy(cloud, bucket)
+    cloud.watcher.spoil = lambda call: (
+        Fault(status=409, code="FileImmutable") if call.operation == "DeleteObject" else None
+    )
+    (document,) = cloud.deliver(record)
+    assert document["outcome"]["status"] == "failed"
+    assert "retention policy" in document["outcome"]["error"]
+    assert cloud.tags(bucket, KEY)["moderation-status"] == "unverified"
+    assert is_untouched(cloud, bucket)
