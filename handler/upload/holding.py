@@ -18,16 +18,16 @@ SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,10}$")
 NOT_IN_A_KEY = re.compile(r"[^A-Za-z0-9._-]")
 
 
-def held_key(upload: Upload, prefix: str, superseded: str | None = None) -> str:
+def held_key(upload: Upload, prefix: str, identity: str | None = None) -> str:
     """The key in the quarantine bucket, derived from the upload alone: a redelivery finds its own copy there.
 
-    `prefix + bucket/ + sha256(key)[:16] + "-" + request id + suffix`. Where other bytes than the event's are held
-    (`superseded` is the etag of the event's), theirs is part of the name, so that they never replace the event's own.
+    `prefix + bucket/ + sha256(key)[:16] + "-" + request id + suffix`. Where one upload has more bytes held than those
+    of its event, the `identity` of these is part of the name, so that none ever takes the place of others.
     """
     digest = sha256(upload.key.encode()).hexdigest()[:16]
-    name = upload.request_id if superseded is None else f"{upload.request_id}-{upload.etag}"
+    names = [upload.request_id] if identity is None else [upload.request_id, identity]
     suffix = SUFFIX.search(upload.key)
-    return f"{prefix}{upload.bucket}/{digest}-{_key_part(name)}{suffix.group() if suffix else ''}"
+    return f"{prefix}{upload.bucket}/{digest}-{'-'.join(map(_key_part, names))}{suffix.group() if suffix else ''}"
 
 
 def is_held(upload: Upload, rules: QuarantineRules | None) -> bool:
@@ -36,7 +36,7 @@ def is_held(upload: Upload, rules: QuarantineRules | None) -> bool:
 
 
 def _key_part(text: str) -> str:
-    """A request id is hexadecimal; anything else is hashed, so that the key stays legal and unique."""
+    """An id of OSS's is made of letters and digits; anything else is hashed, so that the key is legal and unique."""
     if len(text) > 128 or NOT_IN_A_KEY.search(text):  # noqa: PLR2004  (far above the 24 digits of an id)
         return sha256(text.encode()).hexdigest()
     return text

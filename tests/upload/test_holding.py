@@ -56,8 +56,10 @@ def test_key_is_derived_from_the_upload_alone() -> None:
 
 
 def test_key_of_other_bytes_than_the_events_names_them() -> None:
-    """Bytes judged in place of superseded ones get a place of their own."""
-    assert held_key(UPLOAD, "held/", "OLD").endswith("-58F9FF2D3DF792092E12044C-688A7BF4F233DC9C88A80BF985AB7329.png")
+    """Each of several bytes that are held for one upload has a place of its own, also those of one etag."""
+    first, second = (held_key(UPLOAD, "held/", identity) for identity in ("CAEQ1", "CAEQ2"))
+    assert first.endswith("-58F9FF2D3DF792092E12044C-CAEQ1.png")
+    assert second.endswith("-58F9FF2D3DF792092E12044C-CAEQ2.png")
 
 
 @pytest.mark.parametrize(
