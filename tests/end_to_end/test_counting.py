@@ -128,7 +128,8 @@ def test_whatever_is_lost_the_count_covers_the_bill(ledgered: Ledgered, clock: V
     Over all of them together: what is answered too late is billed when the next is under way.
     """
     del clock
-    cloud, documents = ledgered.cloud, []
+    cloud = ledgered.cloud
+    documents: list[Document] = []
 
     @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(faults=st.lists(st.sampled_from([None, *FAULTS.values(), Fault(status=500, code="Down")]), max_size=6))
