@@ -190,11 +190,15 @@ def _handle(event: bytes, context: Any) -> str:  # noqa: ANN401
 
 
 def _delivery(context: Any, settings: Settings, *, is_redriven: bool) -> Delivery:  # noqa: ANN401
-    """Which delivery this is: the context counts retries as text, and says nothing at the first."""
-    retries = str(getattr(context, "retry_count", None) or "")
-    is_counted = retries.isdecimal()
+    """Which delivery this is: the context counts retries as text, and says nothing at the first.
+
+    A 0 says no more than nothing does, so that it does not keep the ledger's claims from being counted.
+    """
+    said = str(getattr(context, "retry_count", None) or "")
+    retries = int(said) if said.isdecimal() else 0
+    is_counted = retries > 0
     return Delivery(
-        int(retries) + 1 if is_counted else 1,
+        retries + 1,
         request_id=context.request_id,
         function=context.function.name,
         most=settings.max_deliveries,
