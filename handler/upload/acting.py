@@ -7,7 +7,7 @@ from handler.events import LINK_EVENTS
 from handler.model import Action, Decision, Mode, Outcome, Status, Verdict, assert_never
 from handler.ports import StoredObject
 from handler.upload.judging import Answer
-from handler.upload.marking import Task, look, plan, write
+from handler.upload.marking import Task, look, own_tags, plan, write
 from handler.upload.moving import delete, quarantine
 from handler.upload.progress import Progress, Run, name_of
 from handler.upload.releases import Release
@@ -85,13 +85,23 @@ def _carry_out(task: Task) -> Outcome:
 
 
 def _leave_alone(task: Task) -> Outcome:
-    """Touch nothing; but a mark of ours from a delivery that had no verdict is true no more."""
-    found, prefix = task.found, task.run.policy.tags.prefix
-    if task.progress.may_have_marked and found.tag_count:
-        present = task.run.services.tags.read_tags(found)
-        if is_failure_mark(present, prefix):
-            write(task.run, found, users_tags(present, prefix))
-    return Outcome(task.progress.upload, Status.LEFT_ALONE, action=Action.NONE, location=found.location)
+    """Touch nothing; but what we wrote for other bytes, or for want of a verdict, is true no more."""
+    note = _take_off_marks(task) if task.progress.may_have_marked and task.found.tag_count else None
+    location = task.found.location
+    return Outcome(task.progress.upload, Status.LEFT_ALONE, action=Action.NONE, location=location, tag_note=note)
+
+
+def _take_off_marks(task: Task) -> str | None:
+    """Take off what an earlier look or delivery left; answers with a note where a user's tags were lost by that."""
+    found, progress, prefix = task.found, task.progress, task.run.policy.tags.prefix
+    present = task.run.services.tags.read_tags(found)
+    kept, note = own_tags(task, present)
+    # Judged in the place of the event's bytes: what a delivery of that event marked were not these.
+    if progress.superseded is not None or is_failure_mark(present, prefix):
+        kept = users_tags(kept, prefix)
+    if kept != present:
+        write(task.run, found, kept)
+    return note
 
 
 def _mark(task: Task) -> Outcome:

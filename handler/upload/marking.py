@@ -55,12 +55,19 @@ def write(run: Run, found: StoredObject, tags: dict[str, str]) -> None:
 
 def plan(task: Task, status: Status, *, evict: bool, is_fresh: bool) -> TagPlan:
     """Plan the tags of the object. `is_fresh`: it was looked at just now. Raises what reading its tags raises."""
-    present = task.run.services.tags.read_tags(task.found, is_fresh=is_fresh)
-    # What we wrote when the bytes changed under it are the tags of the bytes before; those of these are lost.
+    own, note = own_tags(task, task.run.services.tags.read_tags(task.found, is_fresh=is_fresh))
+    planned = plan_over(own, task, status, evict=evict)
+    return planned.noting(note) if note else planned
+
+
+def own_tags(task: Task, present: dict[str, str]) -> tuple[dict[str, str], str | None]:
+    """Those that are of these bytes, with a note where a user's were lost.
+
+    What we wrote when the bytes changed under it are the tags of the bytes before; those of these are gone then.
+    """
     own = {name: value for name, value in present.items() if task.progress.astray.get(name) != value}
     strayed = [name for name in set(present) - set(own) if not name.startswith(task.run.policy.tags.prefix)]
-    planned = plan_over(own, task, status, evict=evict)
-    return planned.noting(STRAYED) if strayed else planned
+    return own, STRAYED if strayed else None
 
 
 def plan_over(present: dict[str, str], task: Task, status: Status, *, evict: bool) -> TagPlan:
