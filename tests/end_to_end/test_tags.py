@@ -1,0 +1,162 @@
+"""A user's tags: kept where they can be read, never replaced where they can't, never given to another's bytes."""
+
+import pytest
+
+from scripts.localcloud.wire import Identity
+from tests.end_to_end.ledgered_cloud import Ledgered
+from tests.end_to_end.test_crash_matrix import seldom
+from tests.end_to_end.warden_cloud import FUNCTION, Document, Record, WardenCloud, picture
+
+BUCKETS = ["uploads", "versioned"]
+WORDS = ["GOOD", "SPAM", "NUDE", "GORE"]
+MINE = {"owner": "ann", "album": "7"}
+ALL_BUT_TAGS = (
+    "GetObject",
+    "GetObjectVersion",
+    "GetObjectAcl",
+    "GetObjectVersionAcl",
+    "PutObject",
+    "DeleteObject",
+    "DeleteObjectVersion",
+    "PutObjectTagging",
+    "PutObjectVersionTagging",
+)
+
+
+def forbid_reading_tags(cloud: WardenCloud) -> None:
+    """Give the function's role every right but to read tags: HEAD counts none for it then."""
+    buckets = (*BUCKETS, "quarantine", "ledger")
+    rights = {(f"oss:{name}", f"{bucket}/*") for name in ALL_BUT_TAGS for bucket in buckets}
+    rights |= {(f"oss:{name}", bucket) for name in ("ListObjectVersions", "ListObjects") for bucket in buckets}
+    rights |= {("yundun-greenweb:ImageModeration", "*")}
+    cloud.oss.add_identity(
+        Identity(FUNCTION.access_key_id, FUNCTION.access_key_secret, FUNCTION.security_token, frozenset(rights))
+    )
+
+
+@pytest.mark.parametrize("bucket", BUCKETS)
+@pytest.mark.parametrize("word", WORDS)
+def test_a_role_that_may_not_read_tags_replaces_none(ledgered: Ledgered, word: str, bucket: str) -> None:
+    """HEAD says nothing of tags to it: what stays keeps its own and fails with what to grant; what is bad goes."""
+    cloud = ledgered.cloud
+    forbid_reading_tags(cloud)
+    record = cloud.upload("a.png", picture(word), bucket=bucket, tags=MINE)
+    (document,) = cloud.deliver(record)
+    if word in {"GOOD", "SPAM"}:
+        assert cloud.tags(bucket, "a.png") == MINE
+        assert document["outcome"]["status"] == "failed"
+        assert "oss:GetObjectTagging" in document["outcome"]["error"]
+        return
+    assert document["outcome"]["status"] == {"NUDE": "quarantined", "GORE": "deleted"}[word]
+    assert cloud.versions(bucket, "a.png") == []
+    if word == "NUDE":
+        assert "the user's tags are not on the copy" in document["outcome"]["tag_note"]
+
+
+@pytest.mark.parametrize("bucket", BUCKETS)
+@pytest.mark.parametrize("word", WORDS)
+def test_tags_set_in_any_gap_are_kept(ledgered: Ledgered, word: str, bucket: str) -> None:
+    """An application that tags at any time before ours are written loses nothing on what stays."""
+    cloud = ledgered.cloud
+    cloud.warm_up()
+    for gap in range(1, count_calls(cloud, word, bucket)):
+        key = f"{gap}.png"
+        record = cloud.upload(key, picture(word), bucket=bucket)
+        document = deliver_with_tags_in_gap(cloud, record, bucket, key, gap)
+        if word not in {"GOOD", "SPAM"}:
+            assert document["outcome"]["status"] in {"quarantined", "deleted"}
+            continue
+        place = cloud.watcher.operations.index("PutObjectTagging")
+        tags = cloud.tags(bucket, key)
+        # Between the last look at the tags and our writing of them lies one call, which OSS gives no means to close.
+        assert tags.get("owner") == "ann" or gap == place
+        assert "moderation-status" in tags or gap > place
+
+
+def count_calls(cloud: WardenCloud, word: str, bucket: str) -> int:
+    """The wire calls of an undisturbed delivery."""
+    cloud.watcher.calls.clear()
+    cloud.moderate("undisturbed.png", picture(word), bucket=bucket)
+    return len(cloud.watcher.calls)
+
+
+def deliver_with_tags_in_gap(cloud: WardenCloud, record: Record, bucket: str, key: str, gap: int) -> Document:
+    """Deliver, with a tag of the user's set right after the call of that number, where the object is still there."""
+
+    def tag() -> None:
+        if key in cloud.keys(bucket):
+            set_tags(cloud, bucket, key, MINE)
+
+    cloud.watcher.calls.clear()
+    cloud.watcher.interfere = {gap: tag}
+    (document,) = cloud.deliver(record)
+    cloud.watcher.interfere = {}
+    return document
+
+
+def set_tags(cloud: WardenCloud, bucket: str, key: str, tags: dict[str, str]) -> None:
+    """Tag as the application does."""
+    tagging = "".join(f"<Tag><Key>{name}</Key><Value>{value}</Value></Tag>" for name, value in tags.items())
+    body = f"<Tagging><TagSet>{tagging}</TagSet></Tagging>"
+    cloud.bucket(bucket)._do("PUT", bucket, key, data=body, params={"tagging": ""}).read()  # noqa: SLF001
+
+
+@pytest.mark.parametrize(
+    ("word", "successor"), [("GOOD", "SPAM"), ("SPAM", "GOOD"), seldom("GOOD", "GOOD"), seldom("SPAM", "FLAG")]
+)
+@pytest.mark.parametrize("its_tags", [{}, {"owner": "bob"}], ids=["without tags", "with tags"])
+def test_a_successor_never_has_its_predecessors_tags(
+    ledgered: Ledgered, word: str, successor: str, its_tags: dict[str, str]
+) -> None:
+    """Overwritten in each gap: what is there in the end has none of the first one's tags, and its own or a note."""
+    cloud = ledgered.cloud
+    cloud.warm_up()
+    cloud.watcher.calls.clear()
+    cloud.moderate("undisturbed.png", picture(word, salt="1"), tags=MINE)
+    for gap in range(1, len(cloud.watcher.calls)):
+        key = f"{gap}.png"
+        record = cloud.upload(key, picture(word, salt="1"), tags=MINE)
+        second: list[Record] = []
+        cloud.watcher.calls.clear()
+        cloud.watcher.interfere = {
+            gap: lambda key=key, second=second: second.append(  # type: ignore[misc]
+                cloud.upload(key, picture(successor, salt="2"), tags=its_tags)
+            )
+        }
+        documents = cloud.deliver(record)
+        assert not cloud.watcher.interfere
+        documents += cloud.deliver(*second)
+        tags = cloud.tags("uploads", key)
+        assert "album" not in tags, f"in gap {gap}"
+        assert tags.get("owner") in {None, "bob"}
+        notes = [document["outcome"]["tag_note"] or "" for document in documents]
+        assert tags.get("owner") == its_tags.get("owner") or any("its own are lost" in note for note in notes)
+        expected = {"GOOD": "passed", "SPAM": "flagged", "FLAG": None}[successor]
+        assert tags.get("moderation-status") == expected
+
+
+@pytest.mark.parametrize("bucket", BUCKETS)
+@pytest.mark.parametrize("word", ["GOOD", "SPAM"])
+def test_a_stray_mark_does_not_stay_on_what_is_left_alone(ledgered: Ledgered, word: str, bucket: str) -> None:
+    """Killed right after its tag met other bytes: the next delivery takes it off, and leaves the user's tags there."""
+    cloud = ledgered.cloud
+    cloud.warm_up()
+    key, kill = "probe.png", 0
+    record = cloud.upload(key, picture(word, salt="1"), bucket=bucket)
+    cloud.watcher.calls.clear()
+    cloud.deliver(record)
+    kill = cloud.watcher.operations.index("PutObjectTagging") + 1
+    record = cloud.upload("a.png", picture(word, salt="1"), bucket=bucket)
+    second: list[Record] = []
+    cloud.watcher.interfere = {
+        kill - 1: lambda: second.append(
+            cloud.upload("a.png", picture("FLAG", salt="2"), bucket=bucket, tags={"owner": "bob"})
+        )
+    }
+    assert ledgered.deliver(record, kill_after=kill) is None
+    cloud.deliver(record, delivery=2)
+    assert cloud.error is None
+    (document,) = cloud.deliver(*second)
+    assert document["outcome"]["status"] == "left-alone"
+    assert "moderation-status" not in cloud.tags(bucket, "a.png")
+    assert "moderation-policy" not in cloud.tags(bucket, "a.png")
