@@ -57,8 +57,11 @@ def take_claim(
     return taken
 
 
-def _take_over(entry: Entry, newest: int, holder: Claim | None, listing: Listing) -> Entry | None:
-    """Go on in place of who gave up or was killed. None where another delivery was faster."""
+def _take_over(entry: Entry, newest: int, holder: Claim | None, listing: Listing) -> Entry | Earlier | None:
+    """Go on in place of who gave up or was killed. None where another delivery was faster.
+
+    Also after the listing that says so, a holder that was only slow may have paid or ended: that tells a look back.
+    """
     if entry.ledger.is_down:
         return entry
     first_at = holder.first_at if holder and holder.first_at else listing.written_at.get(claim_name(1), listing.now)
@@ -67,12 +70,19 @@ def _take_over(entry: Entry, newest: int, holder: Claim | None, listing: Listing
         first_at=first_at,
         has_lasted_s=listing.now - first_at,
         listed_to=holder.listed_to if holder else None,
-        known=entry.read_known() if VERDICT in listing.written_at else None,
     )
     if holder is not None and holder.token == entry.token:
         # Our own: the answer to its creation was lost on the way.
-        return replace(entry, claim_number=newest)
-    return entry.create_claim(newest + 1)
+        return _remember(replace(entry, claim_number=newest), listing)
+    taken = entry.create_claim(newest + 1)
+    if taken is None:
+        return None
+    listing = taken.look()
+    return (taken.read_outcome() if OUTCOME in listing.written_at else None) or _remember(taken, listing)
+
+
+def _remember(entry: Entry, listing: Listing) -> Entry:
+    return replace(entry, known=entry.read_known() if VERDICT in listing.written_at else None)
 
 
 def _wait_s(entry: Entry, holder: Claim | None, listing: Listing, newest: int) -> float:

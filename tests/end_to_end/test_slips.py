@@ -44,7 +44,7 @@ def test_what_a_retention_policy_keeps_is_marked_where_it_stays(ledgered: Ledger
         assert document["outcome"]["status"] == "failed"
         assert "retention policy" in document["outcome"]["error"]
         assert f"{bucket}/'a.png'" in document["outcome"]["error"]
-        assert len(cloud.watcher.calls) <= 20
+        assert len(cloud.watcher.calls) <= 22
     assert cloud.tags(bucket, "a.png")["moderation-status"] == "flagged"
     assert [body for _, body in cloud.held()] == ([picture(word)] if word == "NUDE" else [])
     assert ledgered.billed == 1
