@@ -34,7 +34,9 @@ class Scan:
 
 
 def scan(upload: Upload, store: Store, after: str | None) -> Scan:
-    """List the versions of the upload's key, from `after` on, down to the first that is older than its event.
+    """List the versions of the upload's key, from `after` on, to the end of the page with one older than its event.
+
+    Not only down to that one: a replica keeps the time of its source, and may lie on top of what is younger.
 
     Raises OperatorError and StoreUnavailable.
     """
@@ -43,14 +45,12 @@ def scan(upload: Upload, store: Store, after: str | None) -> Scan:
     for _ in range(MOST_PAGES):
         page = store.versions(upload.bucket, upload.key, after)
         for version in page.versions:
-            if is_earlier(version, upload):
-                return Scan(tuple(fitting), tuple(links))
             if fits(version, upload):
                 fitting.append(version)
-            elif version.is_symlink and not is_later(version, upload):
+            elif version.is_symlink and not (is_earlier(version, upload) or is_later(version, upload)):
                 links.append(version)
         after = page.after
-        if after is None:
+        if after is None or any(is_earlier(version, upload) for version in page.versions):
             return Scan(tuple(fitting), tuple(links))
     return Scan(tuple(fitting), tuple(links), listed_to=after)
 

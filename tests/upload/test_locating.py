@@ -293,6 +293,12 @@ def test_what_may_be_older_than_its_event_is_found_all_the_same(event_name: str)
     assert version_found(store, replace(UPLOAD, event_name=event_name)) == "v1"
 
 
+def test_an_old_replica_on_top_hides_nothing() -> None:
+    """It keeps the time of its source: what lies below it may be younger, and is found before the listing ends."""
+    replica = stored(version_id="r", etag="E2", last_modified=BEFORE)
+    assert version_found(FakeStore(replica, stored(version_id="v1"))) == "v1"
+
+
 def test_version_removed_while_it_is_looked_for_gives_way_to_the_next() -> None:
     """The list may be older than the look."""
 
