@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 
+from handler.errors import ObjectGone
 from handler.events import SYMLINK_EVENT, spellings
 from handler.model import Earlier, Outcome, Status, Upload
 from handler.ports import Store, StoredObject
@@ -25,7 +26,8 @@ def locate_next(progress: Progress, run: Run) -> Next:
 
     Of versions that an upload may be, it takes one that no other has. None where it has ended.
 
-    Raises what the store, the ledger and the quarantine raise.
+    Raises ObjectGone where a version went while it was looked for, and what the store, the ledger and the quarantine
+    raise.
     """
     resumed = _resume(progress, run)
     if resumed is not None:
@@ -91,33 +93,42 @@ def _locate_version(progress: Progress, run: Run, now: StoredObject) -> Next:
     links = [link for link in looked.links if _is_link_to_deal_with(link, progress)]
     if links:
         return progress, links[0]
-    own = _own_versions(progress.upload, looked, run.services.store)
-    if own and not (own[0].is_pinned and progress.takes_versions):
-        return _begin(progress, own[0])
-    if own:
+    own = _own_versions(progress.upload, looked)
+    if own and own[0].is_pinned and progress.takes_versions:
         return _take_one(progress, run, own, looked.listed_to)
+    # One look at a time: there may be as many as are listed.
+    found = next(filter(None, (_complete(version, run.services.store) for version in own)), None)
+    if found is not None:
+        return _begin(progress, found)
     if looked.listed_to is not None and not progress.has_ended:
         return _look_on_later(progress, looked.listed_to), None
     return _without_own(progress, run, now)
 
 
-def _own_versions(upload: Upload, looked: Scan, store: Store) -> list[StoredObject]:
+def _own_versions(upload: Upload, looked: Scan) -> list[StoredObject]:
     """The versions that the upload may be, nearest to its event first; of twins, each event begins with another."""
 
     def order(version: StoredObject) -> tuple[timedelta, str]:
         names = f"{version.version_id} {upload.request_id}"
         return abs(age(version, upload)), sha256(names.encode()).hexdigest()
 
-    own = sorted((version for version in looked.fitting if fits(version, upload)), key=order)
-    found = [(store.head(upload.bucket, upload.key, version.version_id), version) for version in own]
-    return [replace(there, is_current=version.is_current) for there, version in found if there is not None]
+    return sorted((version for version in looked.fitting if fits(version, upload)), key=order)
+
+
+def _complete(version: StoredObject, store: Store) -> StoredObject | None:
+    """A listed version with all that HEAD knows of it; None where it was removed meanwhile."""
+    there = store.head(version.bucket, version.key, version.version_id)
+    return None if there is None else replace(there, is_current=version.is_current)
 
 
 def _take_one(progress: Progress, run: Run, own: list[StoredObject], listed_to: str | None) -> Next:
     services = run.services
     taken = take_one(progress.entry, own, Waiting(services.clock, services.sleep, run.deadline_s))
     if not isinstance(taken, Earlier):
-        return _begin(progress, taken)
+        found = _complete(taken, services.store)
+        if found is None:
+            raise ObjectGone(f"{name_of(taken)!r} was removed while it was looked for")
+        return _begin(progress, found)
     if progress.has_ended:
         return progress.end_as(progress.ending), None
     if listed_to is not None:

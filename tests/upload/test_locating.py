@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handler.adapters.policy_file import load_policy
-from handler.errors import ClaimHeld
+from handler.errors import ClaimHeld, ObjectGone
 from handler.events import SYMLINK_EVENT
 from handler.meter import Meter
 from handler.model import Delivery, Finding, Outcome, Status, Upload, Verdict
@@ -438,6 +438,38 @@ def test_of_n_twins_each_event_takes_one(order: list[int], twice: int) -> None:
 def end(progress: Progress, status: Status = Status.PASSED) -> None:
     """Bring a delivery to its end."""
     progress.entry.close(Outcome(progress.upload, status, location="uploads/a.jpg"), None)
+
+
+def test_of_many_twins_only_the_one_that_is_taken_is_looked_at() -> None:
+    """An uploader can put thousands of them within the same seconds."""
+    store = FakeStore(*(stored(version_id=f"v{n}") for n in range(500)))
+    place = Place(store, Shelf())
+    first, second = twins(2)
+    place.locate(first)
+    _, found = place.locate(second)
+    assert found is not None
+    assert [call[0] for call in store.asked].count("head") == 2
+
+
+def test_a_version_that_is_removed_while_it_is_taken_is_looked_for_again() -> None:
+    """The list may be older than the look: the next round finds the other."""
+    store = FakeStore(stored(version_id="v9", etag="E9", last_modified=LATER), stored(version_id="v1"))
+    place = Place(store, Shelf())
+    progress, run = place.begin()
+    versions = store.versions
+
+    def list_and_remove(bucket: str, key: str, after: str | None = None) -> VersionPage:
+        page = versions(bucket, key, after)
+        store.kept = [one for one in store.kept if one.version_id != "v1"]
+        return page
+
+    store.versions = list_and_remove  # type: ignore[method-assign]
+    with pytest.raises(ObjectGone, match="versionId=v1"):
+        locate_next(progress, run)
+    store.kept.append(stored(version_id="v2"))
+    _, found = locate_next(progress, run)
+    assert found is not None
+    assert found.version_id == "v2"
 
 
 def test_one_more_event_than_versions_is_a_duplicate() -> None:
