@@ -64,12 +64,7 @@ def command(  # noqa: PLR0913  (click hands over each option by its name)
     letters = read_letters(files, function)
     newest = find_newest(letters)
     for letter in letters:
-        if isinstance(letter, Strange):
-            state = "left alone"
-        elif newest[letter.event].digest != letter.digest:
-            state = f"same event as {newest[letter.event].place}"
-        else:
-            state = settle(letter, sent, invoker, journal)
+        state = settle(letter, newest, sent, invoker, journal)
         left += state == "left alone" or state.startswith("refused")
         show(letter, state, as_json=as_json)
     if not yes and not as_json:
@@ -97,13 +92,24 @@ def find_newest(letters: list[Letter | Strange]) -> dict[str, Letter]:
     return newest
 
 
-def settle(letter: Letter, sent: set[str], invoker: Invoker | None, journal: Path) -> str:
-    """Send one letter, unless it was sent; the note is written after, so that a crash sends it twice and never not."""
+def settle(
+    letter: Letter | Strange, newest: dict[str, Letter], sent: set[str], invoker: Invoker | None, journal: Path
+) -> str:
+    """Send the newest letter of an event, unless it was sent; say what became of it."""
+    if isinstance(letter, Strange):
+        return "left alone"
+    if newest[letter.event].digest != letter.digest:
+        return f"same event as {newest[letter.event].place}"
     if letter.digest in sent:
         return "sent before"
     if invoker is None:
         sent.add(letter.digest)
         return "would send"
+    return send(letter, sent, invoker, journal)
+
+
+def send(letter: Letter, sent: set[str], invoker: Invoker, journal: Path) -> str:
+    """Send a letter; the note is written after, so that a crash sends it twice and never not."""
     size_bytes = len(letter.event.encode())
     is_marked = size_bytes <= MOST_EVENT_BYTES
     try:
