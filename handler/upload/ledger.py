@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from handler.errors import BadRecord, NoVerdict, OutOfTime, StoreUnavailable
+from handler.errors import BadRecord, ClaimHeld, NoVerdict, OutOfTime, StoreUnavailable
 from handler.json_form import Document, check_upload, check_version, document, read_ending
 from handler.model import Delivery, Earlier, Outcome, Upload, Verdict
 from handler.ports import Ledger, Listing, NoLedger, StoredObject
@@ -21,6 +21,7 @@ from handler.upload.records import (
     claim_record,
     folder_of,
     known_record,
+    newest_claim,
     read_claim,
     read_known,
 )
@@ -128,6 +129,11 @@ class Lease:
         rest_s = max(self.length_s / 4, self.length_s - LONGEST_STEP_S)
         return self.clock() - self.since_s > min(self.length_s / 2, rest_s)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether another delivery may have taken the claim over."""
+        return self.clock() - self.since_s > self.length_s
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -178,10 +184,17 @@ class Entry:
         return self if self.ledger.is_down else replace(self, claim_number=number)
 
     def keep_hold(self) -> None:
-        """Renew the claim where its lease runs out, so that nobody takes it while there is work."""
-        if self.claim_number and self.ledger.is_kept and self.lease.is_running_out:
-            self.lease.begin()
-            self.ledger.write("renewal of the claim", self.folder + claim_name(self.claim_number), self._claim(HELD))
+        """Renew the claim where its lease runs out, so that nobody takes it while there is work.
+
+        Raises ClaimHeld where it had run out, as of an instance that was frozen, and was taken over.
+        """
+        if not (self.claim_number and self.ledger.is_kept and self.lease.is_running_out):
+            return
+        had_ended = self.lease.has_ended
+        self.lease.begin()
+        self.ledger.write("renewal of the claim", self.folder + claim_name(self.claim_number), self._claim(HELD))
+        if had_ended and newest_claim(self.look().written_at) > self.claim_number:
+            raise ClaimHeld("it held still for longer than its claim, and was taken over: the other delivery goes on")
 
     def look(self) -> Listing:
         """List its records."""

@@ -1,9 +1,12 @@
 """How long a claim holds, and when it is renewed."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from handler.errors import ClaimHeld
 from handler.upload.ledger import LEASE_SHARE, LONGEST_STEP_S, Lease
+from tests.upload.shelf import Shelf
 
 LAW = settings(deadline=None)  # a busy machine breaks no law
 # An upload that has less time than this has no lease that outlasts every step: then a retry could not outwait it.
@@ -35,3 +38,24 @@ def test_a_quarter_of_a_lease_is_never_renewed(length_s: float) -> None:
     assert not lease.is_running_out
     now_s = length_s * 0.51
     assert lease.is_running_out
+
+
+def test_who_held_still_for_longer_than_the_claim_leaves_it_to_the_other() -> None:
+    """An instance is frozen where no event comes: what was taken over meanwhile is not paid for twice."""
+    shelf = Shelf()
+    first = shelf.claimed()
+    shelf.now += 102
+    second = shelf.claimed(request_id="1-b")
+    with pytest.raises(ClaimHeld, match="the other delivery goes on"):
+        first.keep_hold()
+    second.keep_hold()
+
+
+def test_who_held_still_and_was_not_taken_over_goes_on() -> None:
+    """The claim is renewed, and holds for its whole length again."""
+    shelf = Shelf()
+    first = shelf.claimed()
+    shelf.now += 102
+    first.keep_hold()
+    with pytest.raises(ClaimHeld, match="held by invocation '1-a'"):
+        shelf.take(shelf.entry(request_id="1-b"), 60)
