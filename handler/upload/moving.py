@@ -9,7 +9,7 @@ from dataclasses import replace
 from handler.errors import CannotCopy, ObjectChanged, ObjectGone, OperatorError, PlaceTaken, StoreUnavailable
 from handler.model import Action, Outcome, Status
 from handler.policy.rules import QuarantineRules
-from handler.ports import Copied, HeldCopy, StoredObject
+from handler.ports import Copied, HeldCopy, Store, StoredObject
 from handler.upload.holding import held_copy, held_key
 from handler.upload.marking import Task, look, plan, plan_over, write
 from handler.upload.tagging import TagPlan, join_notes
@@ -22,7 +22,7 @@ def delete(task: Task) -> Outcome:
     """Remove the bytes for good. Raises ObjectGone or ObjectChanged where they are no longer there."""
     found = task.found
     if not found.is_pinned:
-        task = replace(task, found=look(found, task.run.services.store))
+        task = replace(task, found=_look_at_these(found, task.run.services.store))
     error = _remove(task)
     if error is not None:
         return _mark_unmoved(task, found.location, error)
@@ -57,6 +57,14 @@ def quarantine(task: Task) -> Outcome:
         tags={} if done.note else tags.ours,
         tag_note=join_notes(acl_note, done.note or tags.note),
     )
+
+
+def _look_at_these(found: StoredObject, store: Store) -> StoredObject:
+    """Look at the bytes themselves, also where others lie over them by now: they go in any case.
+
+    Raises ObjectGone or ObjectChanged.
+    """
+    return look(replace(found, is_current=found.is_current and found.version_id is None), store)
 
 
 def _remove(task: Task) -> str | None:
@@ -152,7 +160,7 @@ def _look_before_removal(task: Task, copy: HeldCopy, tags: TagPlan, *, is_tagged
     Raises ObjectGone or ObjectChanged.
     """
     store = task.run.services.store
-    now = look(task.found, store)
+    now = _look_at_these(task.found, store)
     if now.tag_count == task.found.tag_count or not is_tagged:
         return replace(task, found=now), tags
     tags = _plan_copy(replace(task, found=now))
@@ -161,7 +169,7 @@ def _look_before_removal(task: Task, copy: HeldCopy, tags: TagPlan, *, is_tagged
         task.run.services.tags.write_tags(held, tags.tags)
     except (OperatorError, StoreUnavailable) as exc:
         tags = replace(tags, note=f"the user's latest tags are not on the copy: {exc}")
-    return replace(task, found=look(now, store)), tags
+    return replace(task, found=_look_at_these(now, store)), tags
 
 
 def _plan_copy(task: Task) -> TagPlan:

@@ -175,3 +175,30 @@ def test_a_delete_that_is_not_answered_is_not_sent_twice(ledgered: Ledgered, wor
     cloud.watcher.spoil = lambda _: None
     cloud.deliver(record, delivery=2)
     assert cloud.body("uploads", "a.png") == successor
+
+
+@pytest.mark.parametrize(("word", "status"), [("NUDE", "quarantined"), ("GORE", "deleted")])
+@pytest.mark.parametrize("is_deletion", [True, False])
+def test_what_its_owner_covers_meanwhile_goes_all_the_same(
+    ledgered: Ledgered, word: str, status: str, *, is_deletion: bool
+) -> None:
+    """In a bucket with versions an appendable object, which has no version of its own, lies on below what covers it."""
+    cloud = ledgered.cloud
+    bucket, gap, happened = cloud.bucket("versioned"), 0, True
+    while happened:
+        gap += 1
+        key = f"{gap}.png"
+        bucket.append_object(key, 0, picture(word))
+        record = cloud.records[-1]
+        cloud.watcher.calls.clear()
+
+        def cover(key: str = key) -> None:
+            bucket.delete_object(key) if is_deletion else bucket.put_object(key, picture("GOOD"))
+
+        cloud.watcher.interfere = {gap: cover}
+        (document,) = cloud.deliver(record, timeout_s=30)
+        happened = not cloud.watcher.interfere
+        assert document["outcome"]["status"] == status, f"in gap {gap}"
+        bodies = [cloud.body("versioned", key, version) for version in cloud.versions("versioned", key)]
+        assert picture(word) not in bodies, f"in gap {gap}"
+    assert gap > 5
