@@ -5,17 +5,15 @@ is told here and nowhere else: an older version, a twin, a link, a successor, or
 """
 
 from dataclasses import replace
-from datetime import timedelta
-from hashlib import sha256
 
 from handler.errors import ObjectGone
 from handler.events import SYMLINK_EVENT, spellings
-from handler.model import Earlier, Outcome, Status, Upload
+from handler.model import Earlier, Outcome, Status
 from handler.ports import Store, StoredObject
 from handler.upload.missing import end_as_before, end_without_bytes
 from handler.upload.progress import Progress, Run, name_of
-from handler.upload.scanning import Scan, age, fits, is_later, scan
-from handler.upload.taking import take, take_again, take_one
+from handler.upload.scanning import Scan, fits, is_later, scan
+from handler.upload.taking import take, take_again, take_now, wait_for_one
 from handler.upload.waiting import Waiting
 
 Next = tuple[Progress, StoredObject | None]
@@ -40,7 +38,7 @@ def locate_next(progress: Progress, run: Run) -> Next:
         return progress.end(Status.OUT_OF_SCOPE, location=f"{upload.bucket}/{upload.key}"), None
     if now is not None and _is_link_to_deal_with(now, progress):
         return progress, now
-    if now is not None and fits(now, upload) and (not now.is_pinned or take_first(progress, now)):
+    if now is not None and fits(now, upload) and _is_for_this(progress, now):
         return _begin(progress, now)
     if now is None or now.version_id is None:
         return _without_own(progress, run, now)
@@ -87,32 +85,52 @@ def take_first(progress: Progress, found: StoredObject) -> bool:
     return not progress.takes_versions or take(progress.entry, found)
 
 
+def _is_for_this(progress: Progress, now: StoredObject) -> bool:
+    """Whether what is current is the upload's to deal with, where it fits.
+
+    What can be overwritten is taken by nobody: a twin with an id of its own, below it, may wait for this event.
+    """
+    if now.is_pinned:
+        return take_first(progress, now)
+    return now.version_id is None or not progress.takes_versions
+
+
 def _locate_version(progress: Progress, run: Run, now: StoredObject) -> Next:
-    """Look below what is current."""
-    looked = scan(progress.upload, run.services.store, progress.entry.listed_to)
+    """Look below what is current, at a list that holds until something changes under our hands."""
+    looked = progress.looked or scan(progress.upload, run.services.store, progress.entry.listed_to)
+    progress = replace(progress, looked=looked)
     links = [link for link in looked.links if _is_link_to_deal_with(link, progress)]
     if links:
         return progress, links[0]
-    own = _own_versions(progress.upload, looked)
-    if own and own[0].is_pinned and progress.takes_versions:
-        return _take_one(progress, run, own, looked.listed_to)
+    if progress.takes_versions:
+        return _take_version(progress, run, now, looked)
     # One look at a time: there may be as many as are listed.
-    found = next(filter(None, (_complete(version, run.services.store) for version in own)), None)
-    if found is not None:
-        return _begin(progress, found)
-    if looked.listed_to is not None and not progress.has_ended:
-        return _look_on_later(progress, looked.listed_to), None
-    return _without_own(progress, run, now)
+    found = next(filter(None, (_complete(version, run.services.store) for version in looked.fitting)), None)
+    return _begin(progress, found) if found is not None else _without_version(progress, run, now, looked)
 
 
-def _own_versions(upload: Upload, looked: Scan) -> list[StoredObject]:
-    """The versions that the upload may be, nearest to its event first; of twins, each event begins with another."""
+def _take_version(progress: Progress, run: Run, now: StoredObject, looked: Scan) -> Next:
+    """Take a version that nobody has: one that fits by its time, else one whose event may have taken this one's.
 
-    def order(version: StoredObject) -> tuple[timedelta, str]:
-        names = f"{version.version_id} {upload.request_id}"
-        return abs(age(version, upload)), sha256(names.encode()).hexdigest()
-
-    return sorted((version for version in looked.fitting if fits(version, upload)), key=order)
+    Only where there is none, not even one that can't be taken, others at work on those that fit are waited for.
+    """
+    services = run.services
+    pinned = [version for version in looked.fitting if version.is_pinned]
+    unpinned = next((version for version in looked.fitting if not version.is_pinned), None)
+    # What is not listed yet may be its own.
+    twins = looked.twins if looked.listed_to is None else ()
+    found = take_now(progress.entry, [*pinned, *twins]) or unpinned
+    if found is None and pinned:
+        taken = wait_for_one(progress.entry, pinned, Waiting(services.clock, services.sleep, run.deadline_s))
+        if isinstance(taken, Earlier):
+            return _end_as_duplicate(progress, taken, looked), None
+        found = taken
+    if found is None:
+        return _without_version(progress, run, now, looked)
+    there = _complete(found, services.store)
+    if there is None:
+        raise ObjectGone(f"{name_of(found)!r} was removed while it was looked for")
+    return _begin(progress, there)
 
 
 def _complete(version: StoredObject, store: Store) -> StoredObject | None:
@@ -121,20 +139,19 @@ def _complete(version: StoredObject, store: Store) -> StoredObject | None:
     return None if there is None else replace(there, is_current=version.is_current)
 
 
-def _take_one(progress: Progress, run: Run, own: list[StoredObject], listed_to: str | None) -> Next:
-    services = run.services
-    taken = take_one(progress.entry, own, Waiting(services.clock, services.sleep, run.deadline_s))
-    if not isinstance(taken, Earlier):
-        found = _complete(taken, services.store)
-        if found is None:
-            raise ObjectGone(f"{name_of(taken)!r} was removed while it was looked for")
-        return _begin(progress, found)
+def _end_as_duplicate(progress: Progress, taken: Earlier, looked: Scan) -> Progress:
+    """All that fit are other uploads', and were dealt with: so is this one, unless it may be one not listed yet."""
     if progress.has_ended:
-        return progress.end_as(progress.ending), None
-    if listed_to is not None:
-        # All that were listed are other uploads', but it may be one of those that were not.
-        return _look_on_later(progress, listed_to), None
-    return progress.end_as(Outcome(progress.upload, Status.DUPLICATE, location=taken.location, earlier=taken)), None
+        return progress.end_as(progress.ending)
+    if looked.listed_to is not None:
+        return _look_on_later(progress, looked.listed_to)
+    return progress.end_as(Outcome(progress.upload, Status.DUPLICATE, location=taken.location, earlier=taken))
+
+
+def _without_version(progress: Progress, run: Run, now: StoredObject, looked: Scan) -> Next:
+    if looked.listed_to is not None and not progress.has_ended:
+        return _look_on_later(progress, looked.listed_to), None
+    return _without_own(progress, run, now)
 
 
 def _look_on_later(progress: Progress, listed_to: str) -> Progress:

@@ -11,6 +11,7 @@ from handler.ports import Ledger, Moderator, Quarantine, Store, StoredObject, Ta
 from handler.upload.holding import is_held
 from handler.upload.ledger import Entry, LenientLedger
 from handler.upload.patience import Patience
+from handler.upload.scanning import Scan
 
 # How often bytes that change under our hands are looked for again before the delivery is given up.
 MOST_CHANGES = 4
@@ -98,7 +99,8 @@ class Progress:
     the bytes changed under them. `ending`: how it ended. `must_look`: but something was removed, or only a link was
     dealt with, and bytes of this upload may have come to light. `changes`: how often its bytes changed under our hands.
     `links` are the links that were dealt with, by place and version. `listed_to`: how far the versions were looked
-    through in vain. `has_resumed`: what an earlier delivery took was looked at.
+    through in vain. `has_resumed`: what an earlier delivery took was looked at. `looked`: the versions as listed since
+    the last change under our hands.
     """
 
     entry: Entry
@@ -114,6 +116,7 @@ class Progress:
     links: tuple[str, ...] = ()
     listed_to: str | None = None
     has_resumed: bool = False
+    looked: Scan | None = None
 
     @classmethod
     def begin(cls, upload: Upload, run: Run) -> "Progress":
@@ -172,7 +175,7 @@ class Progress:
         """
         if self.changes == MOST_CHANGES:
             raise StoreUnavailable(f"{self.upload.bucket}/{self.upload.key!r} kept changing while it was judged")
-        progress = replace(self, changes=self.changes + 1)
+        progress = replace(self, changes=self.changes + 1, looked=None)
         if isinstance(changed, TagAstray):
             return replace(progress, may_have_marked=True, astray={**self.astray, **changed.tags})
         return progress

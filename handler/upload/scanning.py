@@ -7,6 +7,7 @@ nothing is kept but what may concern it.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from hashlib import sha256
 
 from handler.events import REPLICA_EVENTS, SYMLINK_EVENT
 from handler.model import Upload
@@ -19,16 +20,20 @@ SAME_MOMENT = timedelta(seconds=2)
 BEGUN_EARLIER = REPLICA_EVENTS | {"ObjectCreated:CompleteMultipartUpload"}
 # Of 999 versions each: 2.7 hours of a key that is overwritten every second. The next delivery goes on.
 MOST_PAGES = 10
+# Nobody has more of them to make up for: each is there because another event took what was this one's.
+MOST_TWINS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What a listing showed: versions that the upload may be, and links that were there at its event, newest first.
+    """What a listing showed: versions that the upload may be, nearest to its event first, and links of its time.
 
-    `listed_to`: how far it went, where that was not far enough.
+    `twins` are versions of the same bytes that fit another event by their time; some, nearest first. `listed_to`: how
+    far it went, where that was not far enough.
     """
 
     fitting: tuple[StoredObject, ...]
+    twins: tuple[StoredObject, ...]
     links: tuple[StoredObject, ...]
     listed_to: str | None = None
 
@@ -41,18 +46,33 @@ def scan(upload: Upload, store: Store, after: str | None) -> Scan:
     Raises OperatorError and StoreUnavailable.
     """
     fitting: list[StoredObject] = []
+    twins: list[StoredObject] = []
     links: list[StoredObject] = []
     for _ in range(MOST_PAGES):
         page = store.versions(upload.bucket, upload.key, after)
         for version in page.versions:
             if fits(version, upload):
                 fitting.append(version)
+            elif _has_same_bytes(version, upload):
+                twins.append(version)
             elif version.is_symlink and not (is_earlier(version, upload) or is_later(version, upload)):
                 links.append(version)
+        twins = _nearest_first(twins, upload)[:MOST_TWINS]
         after = page.after
         if after is None or any(is_earlier(version, upload) for version in page.versions):
-            return Scan(tuple(fitting), tuple(links))
-    return Scan(tuple(fitting), tuple(links), listed_to=after)
+            after = None
+            break
+    return Scan(tuple(_nearest_first(fitting, upload)), tuple(twins), tuple(links), listed_to=after)
+
+
+def _nearest_first(versions: list[StoredObject], upload: Upload) -> list[StoredObject]:
+    """Order by time from the event; of those of one moment, each event begins with another."""
+
+    def order(version: StoredObject) -> tuple[timedelta, str]:
+        names = f"{version.version_id} {upload.request_id}"
+        return abs(age(version, upload)), sha256(names.encode()).hexdigest()
+
+    return sorted(versions, key=order)
 
 
 def fits(found: StoredObject, upload: Upload) -> bool:
@@ -60,10 +80,15 @@ def fits(found: StoredObject, upload: Upload) -> bool:
 
     By etag, and where each upload makes a version of its own, also by time: the same bytes may be put again later.
     """
-    # A link answers with the etag of its target, which may well be that of the upload.
-    if found.is_symlink or found.is_deletion or upload.event_name == SYMLINK_EVENT or found.etag != upload.etag:
+    if not _has_same_bytes(found, upload):
         return False
     return not found.is_pinned or not (is_later(found, upload) or is_earlier(found, upload))
+
+
+def _has_same_bytes(found: StoredObject, upload: Upload) -> bool:
+    # A link answers with the etag of its target, which may well be that of the upload.
+    is_none = found.is_symlink or found.is_deletion or upload.event_name == SYMLINK_EVENT
+    return not is_none and found.etag == upload.etag
 
 
 def is_later(found: StoredObject, upload: Upload) -> bool:

@@ -62,6 +62,15 @@ def take_again(entry: Entry, found: StoredObject) -> bool:
     return _take_free(entry, found, look_at(entry, found))
 
 
+def _take_free(entry: Entry, found: StoredObject, taken: Taken) -> bool:
+    return taken.is_ours or (taken.is_free and take(entry, found, taken.number + 1))
+
+
+def take_now(entry: Entry, candidates: list[StoredObject]) -> StoredObject | None:
+    """Take the first of these versions that nobody ever took; None where there is none. Raises OperatorError."""
+    return _take_mine(entry, candidates) or next((found for found in candidates if take(entry, found)), None)
+
+
 def _take_mine(entry: Entry, candidates: list[StoredObject]) -> StoredObject | None:
     """A delivery that was killed may have taken one: that comes first, so that none is left behind."""
     for found in candidates if entry.is_takeover else []:
@@ -71,18 +80,11 @@ def _take_mine(entry: Entry, candidates: list[StoredObject]) -> StoredObject | N
     return None
 
 
-def _take_free(entry: Entry, found: StoredObject, taken: Taken) -> bool:
-    return taken.is_ours or (taken.is_free and take(entry, found, taken.number + 1))
-
-
-def take_one(entry: Entry, candidates: list[StoredObject], waiting: Waiting) -> StoredObject | Earlier:
-    """Take one of the versions (at least one), the first that can be had; or say how another upload ended with one.
+def wait_for_one(entry: Entry, candidates: list[StoredObject], waiting: Waiting) -> StoredObject | Earlier:
+    """Take one of the versions (at least one) once it is given up; or say how another upload ended with one.
 
     Waits where others are at work on all that have not ended. Raises ClaimHeld and OperatorError.
     """
-    untaken = _take_mine(entry, candidates) or next((found for found in candidates if take(entry, found)), None)
-    if untaken is not None:
-        return untaken
     while True:
         states = [(found, look_at(entry, found)) for found in candidates]
         for found, taken in states:

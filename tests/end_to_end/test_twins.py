@@ -7,9 +7,11 @@ paid calls. Without one the nearest in time is taken, and a harmless twin may st
 from collections.abc import Callable
 from typing import Any
 
+import oss2
 import pytest
 
 from tests.end_to_end.ledgered_cloud import Ledgered
+from tests.end_to_end.test_arrivals import replicate
 from tests.end_to_end.test_crash_matrix import Again, new_invocation, same_invocation, seldom
 from tests.end_to_end.warden_cloud import Document, Record, WardenCloud, picture
 
@@ -220,6 +222,39 @@ def test_a_twin_of_what_was_judged_before_has_a_verdict_of_its_own(ledgered: Led
     assert document["outcome"]["status"] == "quarantined"
     assert ledgered.billed == 2
     assert len(cloud.held()) == 2
+
+
+@pytest.mark.parametrize("word", STATUS_OF)
+@pytest.mark.parametrize("order", ["in order", "reversed"])
+def test_a_twin_from_before_the_suspension_is_dealt_with_too(ledgered: Ledgered, order: str, word: str) -> None:
+    """One has a version id and the other none, and every event fits both: neither is left to nobody."""
+    cloud = ledgered.cloud
+    first = put_twins(cloud, word, 1)
+    cloud.bucket("versioned").put_bucket_versioning(oss2.models.BucketVersioningConfig("Suspended"))
+    second = put_twins(cloud, word, 1)
+    documents = cloud.deliver(*ORDERS[order](first + second), timeout_s=30)
+    assert statuses(documents) == [STATUS_OF[word]] * 2
+    assert ledgered.billed == 2
+    assert {document["upload"]["version_id"] for document in documents} > {"null"}
+    if word in {"NUDE", "GORE"}:
+        assert cloud.versions("versioned", KEY) == []
+
+
+@pytest.mark.parametrize("word", STATUS_OF)
+@pytest.mark.parametrize("order", ["in order", "reversed"])
+@pytest.mark.parametrize("hours", [0, 1])
+def test_a_replica_and_an_upload_of_the_same_bytes(ledgered: Ledgered, order: str, word: str, hours: float) -> None:
+    """Its event fits the upload too, and may take it, below another: the replica is left to the upload's event."""
+    cloud = ledgered.cloud
+    uploads = put_twins(cloud, word, 1)
+    replica = replicate(ledgered, word, "versioned", hours=hours)
+    cloud.upload(KEY, picture("FLAG"), bucket="versioned")
+    documents = cloud.deliver(*ORDERS[order]([*uploads, replica]), timeout_s=30)
+    assert statuses(documents) == [STATUS_OF[word]] * 2
+    assert ledgered.billed == 2
+    assert len({document["upload"]["version_id"] for document in documents}) == 2
+    if word in {"NUDE", "GORE"}:
+        assert len(cloud.versions("versioned", KEY)) == 1
 
 
 @pytest.mark.parametrize("word", STATUS_OF)

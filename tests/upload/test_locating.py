@@ -1,6 +1,8 @@
 """Which bytes in the store an upload is."""
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from email.utils import format_datetime, parsedate_to_datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -35,6 +37,7 @@ UPLOAD = Upload(
 )
 ON_TIME = "Sat, 13 Aug 2022 06:45:43 GMT"
 BEFORE = "Sat, 13 Aug 2022 06:40:43 GMT"
+REPLICA = "ObjectReplication:ObjectCreated"
 LATER = "Sat, 13 Aug 2022 06:45:46 GMT"
 MUCH_LATER = "Sat, 13 Aug 2022 07:45:43 GMT"
 POLICY = load_policy(ROOT / "policies/default.yml", {"QUARANTINE_BUCKET": "quarantine"}, ("uploads",))
@@ -435,6 +438,65 @@ def test_of_n_twins_each_event_takes_one(order: list[int], twice: int) -> None:
     assert sorted(map(str, taken.values())) == [f"v{n}" for n in range(5)]
 
 
+# When versions of the same bytes were written, before or at the moment of their events, in seconds.
+WHEN = st.lists(st.sampled_from([0, 1, 60, 3600]), min_size=1, max_size=5)
+
+
+@LAW
+@given(ages_s=WHEN, kinds=st.lists(st.sampled_from(["put", "replica", "null"]), min_size=5, max_size=5), data=st.data())
+def test_of_the_same_bytes_each_has_an_event_however_these_fit(ages_s: list[int], kinds: list[str], data: Any) -> None:  # noqa: ANN401
+    """A replica keeps its source's time and fits any older version; what has no id of its own fits every event."""
+    versions, events = [], []
+    for n, (age_s, kind) in enumerate(zip(ages_s, kinds, strict=False)):
+        is_null = kind == "null" and n == len(ages_s) - 1
+        versions.append(stored(version_id="null" if is_null else f"v{n}", last_modified=ago(age_s)))
+        event = replace(UPLOAD, request_id=f"R{n}", uploaded_at=iso_ago(age_s))
+        is_replica = kind == "replica"
+        # A replica arrives when all else is there.
+        events.append(replace(event, event_name=REPLICA, uploaded_at=iso_ago(0)) if is_replica else event)
+    place = Place(FakeStore(*versions), Shelf())
+    dealt_with = set()
+    for upload in data.draw(st.permutations(events)):
+        progress, found = place.locate(upload)
+        assert found is not None
+        dealt_with.add(found.version_id)
+        end(replace(progress, upload=replace(progress.upload, version_id=found.version_id)))
+    assert dealt_with == {found.version_id for found in versions}
+
+
+def ago(seconds: float) -> str:
+    """Last-Modified of what was written so long before the event."""
+    return format_datetime(parsedate_to_datetime(ON_TIME) - timedelta(seconds=seconds), usegmt=True)
+
+
+def iso_ago(seconds: float) -> str:
+    """The time of such an event."""
+    return (parsedate_to_datetime(ON_TIME) - timedelta(seconds=seconds)).isoformat()
+
+
+def test_a_version_that_its_owner_removed_leaves_another_to_its_event() -> None:
+    """A replica's event took it and dealt with it: the replica, an hour older by its source, is left to this one."""
+    place = Place(FakeStore(stored(version_id="r", last_modified=ago(3600))), Shelf())
+    place.store.kept.insert(0, stored(version_id="v9", etag="E9", last_modified=LATER))
+    _, found = place.locate()
+    assert found is not None
+    assert found.version_id == "r"
+
+
+def test_one_listing_serves_all_links_of_a_delivery() -> None:
+    """An uploader can put a thousand of them in a second."""
+    links = [stored(version_id=f"l{n}", object_type="Symlink", etag="") for n in range(20)]
+    store = FakeStore(stored(version_id="v9", etag="E9"), *links, stored(version_id="v1"))
+    progress, run = Place(store, Shelf()).begin()
+    for _ in links:
+        progress, found = locate_next(progress, run)
+        assert found is not None
+        progress = replace(progress, links=(*progress.links, name_of(found)))
+    _, found = locate_next(progress, run)
+    assert found is not None
+    assert (found.version_id, [call[0] for call in store.asked].count("versions")) == ("v1", 1)
+
+
 def end(progress: Progress, status: Status = Status.PASSED) -> None:
     """Bring a delivery to its end."""
     progress.entry.close(Outcome(progress.upload, status, location="uploads/a.jpg"), None)
@@ -464,8 +526,9 @@ def test_a_version_that_is_removed_while_it_is_taken_is_looked_for_again() -> No
         return page
 
     store.versions = list_and_remove  # type: ignore[method-assign]
-    with pytest.raises(ObjectGone, match="versionId=v1"):
+    with pytest.raises(ObjectGone, match="versionId=v1") as gone:
         locate_next(progress, run)
+    progress = progress.look_again(gone.value)
     store.kept.append(stored(version_id="v2"))
     _, found = locate_next(progress, run)
     assert found is not None

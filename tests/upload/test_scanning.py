@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from handler.events import REPLICA_EVENTS, SYMLINK_EVENT
 from handler.model import Upload
 from handler.ports import StoredObject, VersionPage
-from handler.upload.scanning import MOST_PAGES, Scan, fits, is_earlier, is_later, scan
+from handler.upload.scanning import MOST_PAGES, MOST_TWINS, Scan, age, fits, is_earlier, is_later, scan
 from tests.upload.sample import UPLOAD
 
 LAW = settings(deadline=None)  # a busy machine breaks no law
@@ -62,14 +62,30 @@ def scan_to_the_end(store: Any, upload: Upload = UPLOAD) -> list[Scan]:  # noqa:
     return scans
 
 
+def names(versions: Iterable[StoredObject]) -> list[str]:
+    """Their ids, in order."""
+    return sorted(str(found.version_id) for found in versions)
+
+
+def ages(versions: Iterable[StoredObject], upload: Upload) -> list[timedelta]:
+    """How far each is from the event."""
+    return [abs(age(found, upload)) for found in versions]
+
+
 @LAW
 @given(history=HISTORIES, upload=st.sampled_from([UPLOAD, IN_PARTS]))
 def test_all_that_may_concern_an_event_is_seen_and_nothing_else(history: list[StoredObject], upload: Upload) -> None:
-    """In the end, over as many deliveries as it takes, in order, each version once."""
+    """In the end, over as many deliveries as it takes, each version once; nearest first those of one delivery."""
     scans = scan_to_the_end(Pages(history), upload)
     fitting = [found for one in scans for found in one.fitting]
     links = [found for one in scans for found in one.links]
-    assert fitting == [found for found in history if fits(found, upload)]
+    assert names(fitting) == names(found for found in history if fits(found, upload))
+    for one in scans:
+        assert ages(one.fitting, upload) == sorted(ages(one.fitting, upload))
+        assert ages(one.twins, upload) == sorted(ages(one.twins, upload))
+        same = [found for found in one.twins if found.etag == upload.etag and found.object_type == "Normal"]
+        assert list(one.twins) == same[:MOST_TWINS]
+        assert not any(fits(found, upload) for found in same)
     reached = [found for found in history if not is_earlier(found, upload)]
     assert links == [found for found in reached if found.is_symlink and not is_later(found, upload)]
 
@@ -88,8 +104,8 @@ def test_a_delivery_lists_ten_pages_and_the_next_goes_on_where_it_stopped(histor
 
 def test_a_key_that_is_overwritten_all_the_time_is_left_after_ten_pages() -> None:
     """However many versions it has."""
-    store: Any = Pages(version(n, 9) for n in range(1000))
-    assert scan(UPLOAD, store, None) == Scan((), (), listed_to="30")
+    store: Any = Pages(version(n, 9, etag="E2") for n in range(1000))
+    assert scan(UPLOAD, store, None) == Scan((), (), (), listed_to="30")
     assert len(store.began_at) == MOST_PAGES
     assert scan(UPLOAD, store, "30").listed_to == "60"
 
