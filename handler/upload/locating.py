@@ -110,7 +110,7 @@ def _locate_version(progress: Progress, run: Run, now: StoredObject) -> Next:
 
 
 def _take_version(progress: Progress, run: Run, now: StoredObject, looked: Scan) -> Next:
-    """Take a version that nobody has: one that fits by its time, else one whose event may have taken this one's.
+    """Take a version that nobody has: one that fits by its time, else an older one, whose event may have taken that.
 
     Only where there is none, not even one that can't be taken, others at work on those that fit are waited for.
     """

@@ -20,7 +20,7 @@ SAME_MOMENT = timedelta(seconds=2)
 BEGUN_EARLIER = REPLICA_EVENTS | {"ObjectCreated:CompleteMultipartUpload"}
 # Of 999 versions each: 2.7 hours of a key that is overwritten every second. The next delivery goes on.
 MOST_PAGES = 10
-# Nobody has more of them to make up for: each is there because another event took what was this one's.
+# What is older than its event, a replica, may have taken what is this event's, and is left to it then.
 MOST_TWINS = 10
 
 
@@ -28,8 +28,8 @@ MOST_TWINS = 10
 class Scan:
     """What a listing showed: versions that the upload may be, nearest to its event first, and links of its time.
 
-    `twins` are versions of the same bytes that fit another event by their time; some, nearest first. `listed_to`: how
-    far it went, where that was not far enough.
+    `twins` are older versions of the same bytes; some, nearest first. `listed_to`: how far it went, where that was not
+    far enough.
     """
 
     fitting: tuple[StoredObject, ...]
@@ -53,7 +53,7 @@ def scan(upload: Upload, store: Store, after: str | None) -> Scan:
         for version in page.versions:
             if fits(version, upload):
                 fitting.append(version)
-            elif _has_same_bytes(version, upload):
+            elif _has_same_bytes(version, upload) and is_earlier(version, upload):
                 twins.append(version)
             elif version.is_symlink and not (is_earlier(version, upload) or is_later(version, upload)):
                 links.append(version)

@@ -446,14 +446,19 @@ WHEN = st.lists(st.sampled_from([0, 1, 60, 3600]), min_size=1, max_size=5)
 @given(ages_s=WHEN, kinds=st.lists(st.sampled_from(["put", "replica", "null"]), min_size=5, max_size=5), data=st.data())
 def test_of_the_same_bytes_each_has_an_event_however_these_fit(ages_s: list[int], kinds: list[str], data: Any) -> None:  # noqa: ANN401
     """A replica keeps its source's time and fits any older version; what has no id of its own fits every event."""
-    versions, events = [], []
-    for n, (age_s, kind) in enumerate(zip(ages_s, kinds, strict=False)):
-        is_null = kind == "null" and n == len(ages_s) - 1
-        versions.append(stored(version_id="null" if is_null else f"v{n}", last_modified=ago(age_s)))
+    replicas: list[StoredObject] = []
+    puts: list[StoredObject] = []
+    events: list[Upload] = []
+    for n, (age_s, kind) in enumerate(sorted(zip(ages_s, kinds, strict=False))):
         event = replace(UPLOAD, request_id=f"R{n}", uploaded_at=iso_ago(age_s))
-        is_replica = kind == "replica"
-        # A replica arrives when all else is there.
-        events.append(replace(event, event_name=REPLICA, uploaded_at=iso_ago(0)) if is_replica else event)
+        if kind == "replica":
+            replicas.append(stored(version_id=f"v{n}", last_modified=ago(age_s)))
+            event = replace(event, event_name=REPLICA, uploaded_at=iso_ago(0))
+        else:
+            puts.append(stored(version_id="null" if kind == "null" and not puts else f"v{n}", last_modified=ago(age_s)))
+        events.append(event)
+    # A replica arrives when all else is there, in no order.
+    versions = [*replicas, *puts]
     place = Place(FakeStore(*versions), Shelf())
     dealt_with = set()
     for upload in data.draw(st.permutations(events)):
