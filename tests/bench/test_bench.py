@@ -36,6 +36,7 @@ OVERHEAD = OverheadResult(
 )
 
 
+@pytest.mark.exhaustive
 def test_a_cold_start_is_measured_on_the_package(packaged: Packaged) -> None:
     """One round starts three processes, and the package starts in less than it takes without bytecode."""
     result = measure_cold(packaged.code, packaged.python, rounds=1)

@@ -23,6 +23,7 @@ KEYS = {
 
 
 @pytest.mark.parametrize("limiter", ["token-bucket", pytest.param("sliding-second", marks=pytest.mark.exhaustive)])
+@pytest.mark.exhaustive
 def test_burst_loses_nothing(limiter: str) -> None:
     """More uploads than the limit lets through at once: each gets its verdict, and the numbers add up."""
     options = ["burst", "--uploads", "24", "--qps", "10", "--latency-ms", "50", "--instances", "2", "--json"]

@@ -28,12 +28,14 @@ def measured() -> dict[tuple[str, str], HopelessResult]:
     return {(result.name, result.delivery): result for result in measure_hopeless(TIMEOUT_S)}
 
 
+@pytest.mark.exhaustive
 def test_every_kind_keeps_its_bound(measured: dict[tuple[str, str], HopelessResult]) -> None:
     """First deliveries and last ones; none is killed for its time."""
     assert {name for name, _ in measured} == {kind.name for kind in KINDS}
     assert [result.row() for result in measured.values() if not result.is_bounded] == []
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.name not in BY_TIME], ids=lambda kind: kind.name)
 def test_the_service_is_asked_as_often_as_is_stated(
     measured: dict[tuple[str, str], HopelessResult], kind: Kind
@@ -42,6 +44,7 @@ def test_the_service_is_asked_as_often_as_is_stated(
     assert measured[kind.name, "first"].service == kind.service
 
 
+@pytest.mark.exhaustive
 def test_what_is_throttled_takes_the_time_that_there_is(measured: dict[tuple[str, str], HopelessResult]) -> None:
     """Nothing else bounds it, and it says so; none of its calls is paid, and it ends before it would be killed."""
     throttled = measured["the service throttles", "first"]
@@ -61,6 +64,7 @@ def test_the_document_states_each_bound(kind: Kind) -> None:
     assert [service_bound, oss_bound] == ["time alone" if n is None else str(n) for n in (kind.service, kind.oss)]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("name", "first", "last"),
     [
@@ -100,6 +104,7 @@ ONE = HopelessResult(
 WAIT = StarvedResult("archived", 6, 2, 0.31, was_held=True)
 
 
+@pytest.mark.exhaustive
 def test_a_bad_picture_is_held_although_others_wait_in_front() -> None:
     """Behind none, and behind two archived uploads that fail again and again."""
     alone, behind = measure_starvation(TIMEOUT_S, 2, [ARCHIVED])

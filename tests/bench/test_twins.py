@@ -28,6 +28,7 @@ HELD = TwinsResult(
 PASSED = replace(HELD, wanted="passed", outcomes={"passed": 2}, held=0, left=2, marked=2)
 
 
+@pytest.mark.exhaustive
 def test_twins_are_paid_and_dealt_with_once_each() -> None:
     """Three of each kind, two instances, all there at once or one by one: all paid, held or marked, none fails."""
     done = CliRunner().invoke(group, ["twins", "--uploads", "3", "--instances", "2", "--json"])

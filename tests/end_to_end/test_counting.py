@@ -15,6 +15,7 @@ from scripts.localcloud.green.answer import Answer
 from scripts.localcloud.wire import Fault, WireCall
 from tests.end_to_end.chaos_world import VirtualClock
 from tests.end_to_end.ledgered_cloud import Ledgered
+from tests.end_to_end.test_crash_matrix import seldom
 from tests.end_to_end.timing import TOO_LATE_S
 from tests.end_to_end.warden_cloud import Document, WardenCloud, picture
 
@@ -67,7 +68,7 @@ def test_a_call_that_nobody_read_is_counted_apart(ledgered: Ledgered, clock: Vir
 
 
 @pytest.mark.parametrize("name", FAULTS)
-@pytest.mark.parametrize("bucket", ["uploads", "versioned"])
+@pytest.mark.parametrize("bucket", ["uploads", seldom("versioned")])
 def test_a_service_that_is_never_read_is_asked_twice_a_delivery(
     ledgered: Ledgered, clock: VirtualClock, bucket: str, name: str
 ) -> None:

@@ -205,11 +205,7 @@ def test_a_kill_after_every_call(ledgered: Ledgered, name: str, bucket: str, aga
 
 @pytest.mark.parametrize(
     ("name", "bucket"),
-    [
-        ("delete", "uploads"),
-        *(seldom(name, bucket) for name in ("pass", "quarantine") for bucket in BUCKETS),
-        seldom("delete", "versioned"),
-    ],
+    [seldom(name, bucket) for name in ("pass", "quarantine", "delete") for bucket in BUCKETS],
 )
 def test_a_kill_in_the_takeover_too(ledgered: Ledgered, name: str, bucket: str) -> None:
     """A kill after any call, and another after any call of the delivery that takes over: the same."""

@@ -49,7 +49,11 @@ class Reaper:
 
 @pytest.mark.parametrize(
     "word",
-    ["NUDE", pytest.param("GOOD", marks=pytest.mark.exhaustive), pytest.param("GORE", marks=pytest.mark.exhaustive)],
+    [
+        pytest.param("NUDE", marks=pytest.mark.exhaustive),
+        pytest.param("GOOD", marks=pytest.mark.exhaustive),
+        pytest.param("GORE", marks=pytest.mark.exhaustive),
+    ],
 )
 def test_processes_are_killed_after_every_call(word: str) -> None:
     """Killed at any point, delivered again by Function Compute: one outcome, the same end, at most one more payment."""

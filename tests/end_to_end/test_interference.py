@@ -234,6 +234,7 @@ def empty_quarantine(cloud: WardenCloud) -> None:
         cloud.bucket("quarantine").delete_object(key)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("word", ["GOOD", "NUDE", "GORE"])
 def test_the_same_bytes_put_back_are_judged_again(cloud: WardenCloud, word: str) -> None:
     """A picture swapped for another while it is judged, and back again, is not taken for what was judged.
@@ -253,6 +254,7 @@ def test_the_same_bytes_put_back_are_judged_again(cloud: WardenCloud, word: str)
     assert document["outcome"]["calls"]["billed"] == 2
 
 
+@pytest.mark.exhaustive
 def test_an_older_version_of_the_same_bytes_is_acted_on_by_its_own_event(cloud: WardenCloud) -> None:
     """Of two versions with the very same bytes, each event settles the one that it is about."""
     first = cloud.upload("a.png", picture("SPAM"), bucket="versioned")

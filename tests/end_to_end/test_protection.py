@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from scripts.cli.__main__ import warden
 from tests.end_to_end.ledgered_cloud import Ledgered
 from tests.end_to_end.test_crash_matrix import seldom
-from tests.end_to_end.warden_cloud import APP, WardenCloud, picture
+from tests.end_to_end.warden_cloud import APP, WardenCloud, picture, refusing
 
 BUCKETS = ["uploads", "versioned"]
 METHOD = "x-oss-server-side-encryption"
@@ -102,3 +102,11 @@ def test_acl_and_class_come_back(
     restore(cloud, document["outcome"]["location"], monkeypatch)
     assert cloud.bucket(bucket).get_object_acl("a.png").acl == acl
     assert cloud.bucket(bucket).head_object("a.png").headers["x-oss-storage-class"] == storage_class
+
+
+def test_an_acl_that_can_not_be_read_stops_no_quarantine(cloud: WardenCloud) -> None:
+    """Only a restore needs it."""
+    cloud.watcher.spoil = refusing("GetObjectAcl", "uploads")
+    document = cloud.moderate("a.png", picture("NUDE"))
+    assert document["outcome"]["status"] == "quarantined"
+    assert "its ACL is not known" in document["outcome"]["tag_note"]

@@ -2,10 +2,12 @@
 
 import pytest
 
-from scripts.localcloud.wire import Identity
+from scripts.localcloud.wire import Fault, Identity
+from tests.end_to_end.chaos_world import VirtualClock
 from tests.end_to_end.ledgered_cloud import Ledgered
 from tests.end_to_end.test_crash_matrix import seldom
-from tests.end_to_end.warden_cloud import FUNCTION, Document, Record, WardenCloud, picture
+from tests.end_to_end.test_window import tag
+from tests.end_to_end.warden_cloud import FUNCTION, Document, Record, WardenCloud, picture, refusing
 
 BUCKETS = ["uploads", "versioned"]
 WORDS = ["GOOD", "SPAM", "NUDE", "GORE"]
@@ -160,3 +162,37 @@ def test_a_stray_mark_does_not_stay_on_what_is_left_alone(ledgered: Ledgered, wo
     assert document["outcome"]["status"] == "left-alone"
     assert "moderation-status" not in cloud.tags(bucket, "a.png")
     assert "moderation-policy" not in cloud.tags(bucket, "a.png")
+
+
+def test_tags_that_come_late_and_can_not_be_written_are_told(cloud: WardenCloud) -> None:
+    """The copy is whole, but for them."""
+    record = cloud.upload("a.png", picture("NUDE"))
+    cloud.watcher.interfere = {2: lambda: tag(cloud, "uploads", "a.png", {"owner": "ann"})}
+    cloud.watcher.spoil = refusing("PutObjectTagging", "quarantine")
+    (document,) = cloud.deliver(record)
+    assert document["outcome"]["status"] == "quarantined"
+    assert "latest tags" in document["outcome"]["tag_note"]
+
+
+def test_a_redelivery_of_what_is_left_alone_leaves_its_tags_alone(cloud: WardenCloud) -> None:
+    """Only a mark of ours is taken back; the user's tags are no business of a policy that says `none`."""
+    record = cloud.upload("a.png", picture("FLAG"), tags=MINE)
+    (document,) = cloud.deliver(record, delivery=2)
+    assert document["outcome"]["status"] == "left-alone"
+    assert "PutObjectTagging" not in cloud.watcher.operations
+    assert cloud.tags("uploads", "a.png") == MINE
+
+
+def test_a_mark_of_a_failure_goes_with_the_verdict(ledgered: Ledgered, clock: VirtualClock) -> None:
+    """Marked as not verified at the last delivery, judged by a redelivery, and then to be left alone."""
+    del clock
+    cloud = ledgered.cloud
+    record = cloud.upload("a.png", picture("FLAG"), tags=MINE)
+    cloud.watcher.spoil = lambda call: Fault(status=500, code="Down") if call.service == "green" else None
+    for delivery in (1, 2, 3):
+        cloud.deliver(record, delivery=delivery, timeout_s=20)
+    assert cloud.tags("uploads", "a.png")["moderation-status"] == "unverified"
+    cloud.watcher.spoil = lambda _: None
+    (document,) = cloud.deliver(record, request_id="1-redriven")
+    assert document["outcome"]["status"] == "left-alone"
+    assert cloud.tags("uploads", "a.png") == MINE

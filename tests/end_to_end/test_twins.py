@@ -98,7 +98,7 @@ def test_twenty_twins_are_paid_twenty_times(ledgered: Ledgered, word: str) -> No
     assert_each_settled(cloud, word, 20)
 
 
-@pytest.mark.parametrize("word", STATUS_OF)
+@pytest.mark.parametrize("word", ["GOOD", "NUDE", seldom("SPAM"), seldom("GORE")])
 def test_twins_at_work_at_once_in_any_gap(ledgered: Ledgered, word: str) -> None:
     """The events of two twins are dealt with in each gap of a third's: each has a version, each is paid once."""
     cloud = ledgered.cloud

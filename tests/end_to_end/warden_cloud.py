@@ -60,6 +60,12 @@ def earlier(record: Record, seconds: float = 10) -> Record:
     return {**record, "eventTime": uploaded_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
 
 
+def refusing(operation: str, bucket: str) -> Callable[[WireCall], Fault | None]:
+    """A fault of every such call."""
+    refused = Fault(status=403, code="AccessDenied")
+    return lambda call: refused if (call.operation, call.bucket) == (operation, bucket) else None
+
+
 def calls(**counted: int) -> dict[str, int]:
     """The calls of an outcome; those that are not named are 0."""
     return {"oss": 0, "green": 0, "billed": 0, "maybe_billed": 0, **counted}

@@ -50,8 +50,8 @@ def explore(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> set[str]:
         {"claimants": (1, 1), "crashes": 1, "keeps_id": False},
         {"claimants": (1, 2), "versions": TWINS, "crashes": 1},
         {"claimants": (1, 2), "versions": TWINS, "crashes": 1, "keeps_id": False},
-        {"claimants": (1, 1, 1)},
-        {"claimants": (1, 2, 2), "versions": TWINS},
+        pytest.param({"claimants": (1, 1, 1)}, marks=pytest.mark.exhaustive),
+        pytest.param({"claimants": (1, 2, 2), "versions": TWINS}, marks=pytest.mark.exhaustive),
         {"claimants": (1, 2, 3), "versions": TRIPLETS},
         pytest.param({"claimants": (1, 1), "crashes": 2}, marks=pytest.mark.exhaustive),
         pytest.param({"claimants": (1, 1), "crashes": 2, "keeps_id": False}, marks=pytest.mark.exhaustive),
@@ -72,15 +72,14 @@ def test_kills(policy: Policy, how: dict[str, Any], monkeypatch: pytest.MonkeyPa
     assert explore(setting, monkeypatch) == expected
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "how",
     [
         {"claimants": (1, 1), "slow_ticks": 2},
         {"claimants": (1, 2), "versions": TWINS, "slow_ticks": 1},
-        pytest.param({"claimants": (1, 2), "versions": TWINS, "slow_ticks": 3}, marks=pytest.mark.exhaustive),
-        pytest.param(
-            {"claimants": (1, 2), "versions": TWINS, "crashes": 1, "slow_ticks": 1}, marks=pytest.mark.exhaustive
-        ),
+        {"claimants": (1, 2), "versions": TWINS, "slow_ticks": 3},
+        {"claimants": (1, 2), "versions": TWINS, "crashes": 1, "slow_ticks": 1},
     ],
     ids=str,
 )

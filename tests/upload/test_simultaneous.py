@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import groupby
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -94,6 +95,7 @@ def test_a_kill_costs_one_paid_call_at_the_most(data: st.DataObject, n: int, kil
     assert len(world.judged) <= n + killed
 
 
+@pytest.mark.exhaustive
 @LAW
 @given(data=st.data(), after_s=st.floats(6.0, 99.0))
 def test_who_waits_for_a_version_keeps_its_own_claim(data: st.DataObject, after_s: float) -> None:

@@ -175,6 +175,7 @@ def write_picture(path: Path, width: int = 64, height: int = 64, colour: str = "
     Image.new("RGB", (width, height), colour).save(path)
 
 
+@pytest.mark.exhaustive
 def test_odd_files_become_clear_lines(tmp_path: Path) -> None:
     """Whatever lies in a folder is judged or held back, and its name is shown as it is, without control characters."""
     pictures = tmp_path / "pictures"
@@ -290,6 +291,7 @@ def test_wrong_argument_is_a_clear_line(
     assert message in err
 
 
+@pytest.mark.exhaustive
 def test_interrupt_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
     """Ctrl-C while a picture is looked at ends with one line, and with the function's process."""
     (tmp_path / "many").mkdir()
@@ -303,6 +305,7 @@ def test_interrupt_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
     assert re.fullmatch(r"stopped; \d+ of 60 judged, nothing is left running\n", err)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("delay_s", [0.3, 0.8, 1.6])
 def test_interrupt_while_loading_is_one_line(tmp_path: Path, delay_s: float) -> None:
     """Ctrl-C before the first picture, whatever is being loaded then, ends without a traceback as well."""
@@ -314,6 +317,7 @@ def test_interrupt_while_loading_is_one_line(tmp_path: Path, delay_s: float) -> 
     assert "Traceback" not in err
 
 
+@pytest.mark.exhaustive
 def test_kept_cloud_is_there_for_others(tmp_path: Path) -> None:
     """With `--keep` the printed lines are enough to look at it, and what others upload is judged; Ctrl-C ends it."""
     with started("--keep", str(SAMPLES / "synthetic_dunes.jpg"), cwd=tmp_path) as process:

@@ -173,6 +173,7 @@ def test_an_alias_bomb_is_refused(tmp_path: Path) -> None:
     assert "more than 100000 values, those that YAML aliases repeat included; write fewer" in result.stdout
 
 
+@pytest.mark.exhaustive
 def test_ten_thousand_files_are_told_in_one_run(tmp_path: Path) -> None:
     """Each is read, and told on its own line."""
     for number in range(10_000):

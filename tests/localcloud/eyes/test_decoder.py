@@ -134,6 +134,7 @@ def test_large_picture_becomes_small(kind: str) -> None:
     assert_is(decoded, RED)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("mode", "kind"), [("1", "PNG"), ("RGB", "PNG"), ("L", "TIFF")])
 def test_huge_picture_does_not_fill_our_memory(mode: str, kind: str) -> None:
     """A hundred million pixels in a small file are decoded elsewhere: this process hardly grows."""
