@@ -39,9 +39,9 @@ class Scan:
 
 
 def scan(upload: Upload, store: Store, after: str | None) -> Scan:
-    """List the versions of the upload's key, from `after` on, to the end of the page with one older than its event.
+    """List the versions of the upload's key, from `after` on, to the first page that ends with one older than it.
 
-    Not only down to that one: a replica keeps the time of its source, and may lie on top of what is younger.
+    Not only down to the first such one: a replica keeps its source's time, and may lie on top of what is younger.
 
     Raises OperatorError and StoreUnavailable.
     """
@@ -59,7 +59,7 @@ def scan(upload: Upload, store: Store, after: str | None) -> Scan:
                 links.append(version)
         twins = _nearest_first(twins, upload)[:MOST_TWINS]
         after = page.after
-        if after is None or any(is_earlier(version, upload) for version in page.versions):
+        if after is None or (page.versions and is_earlier(page.versions[-1], upload)):
             after = None
             break
     return Scan(tuple(_nearest_first(fitting, upload)), tuple(twins), tuple(links), listed_to=after)

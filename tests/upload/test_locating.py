@@ -300,6 +300,8 @@ def test_an_old_replica_on_top_hides_nothing() -> None:
     """It keeps the time of its source: what lies below it may be younger, and is found before the listing ends."""
     replica = stored(version_id="r", etag="E2", last_modified=BEFORE)
     assert version_found(FakeStore(replica, stored(version_id="v1"))) == "v1"
+    newer = [stored(version_id=f"n{n}", etag="E9", last_modified=LATER) for n in range(5)]
+    assert version_found(FakeStore(replica, *newer, stored(version_id="v1"), page_size=3)) == "v1"
 
 
 def test_version_removed_while_it_is_looked_for_gives_way_to_the_next() -> None:
