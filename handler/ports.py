@@ -153,8 +153,8 @@ class Store(Protocol):
         A link answers for its target, and for itself where that can't be read.
         """
 
-    def link(self, bucket: str, key: str) -> StoredObject | None:
-        """The link itself, also where its target is missing; None where the key holds no link."""
+    def link(self, bucket: str, key: str, version_id: str | None = None) -> StoredObject | None:
+        """The link itself, also where its target is missing; None where the key, or that version, holds no link."""
 
     def versions(self, bucket: str, key: str, after: str | None = None) -> VersionPage:
         """A page of the versions under exactly this key, of at most 999, that begins where another one ended."""

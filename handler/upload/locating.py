@@ -101,7 +101,8 @@ def _locate_version(progress: Progress, run: Run, now: StoredObject) -> Next:
     progress = replace(progress, looked=looked)
     links = [link for link in looked.links if _is_link_to_deal_with(link, progress)]
     if links:
-        return progress, links[0]
+        # A version is looked at no more before it goes: only what may be overwritten has to be known exactly.
+        return progress, links[0] if links[0].is_pinned else _expect(links[0], run.services.store)
     if progress.takes_versions:
         return _take_version(progress, run, now, looked)
     # One look at a time: there may be as many as are listed.
@@ -127,15 +128,20 @@ def _take_version(progress: Progress, run: Run, now: StoredObject, looked: Scan)
         found = taken
     if found is None:
         return _without_version(progress, run, now, looked)
-    there = _complete(found, services.store)
+    return _begin(progress, _expect(found, services.store))
+
+
+def _expect(version: StoredObject, store: Store) -> StoredObject:
+    there = _complete(version, store)
     if there is None:
-        raise ObjectGone(f"{name_of(found)!r} was removed while it was looked for")
-    return _begin(progress, there)
+        raise ObjectGone(f"{name_of(version)!r} was removed while it was looked for")
+    return there
 
 
 def _complete(version: StoredObject, store: Store) -> StoredObject | None:
-    """A listed version with all that HEAD knows of it; None where it was removed meanwhile."""
-    there = store.head(version.bucket, version.key, version.version_id)
+    """A listed version with all that a look tells of it; None where it was removed meanwhile."""
+    ask = store.link if version.is_symlink else store.head
+    there = ask(version.bucket, version.key, version.version_id)
     return None if there is None else replace(there, is_current=version.is_current)
 
 

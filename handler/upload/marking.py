@@ -26,11 +26,10 @@ def look(found: StoredObject, store: Store) -> StoredObject:
 
     Raises ObjectGone or ObjectChanged where they are no longer there.
     """
-    if found.is_symlink and found.is_current:
-        now = store.link(found.bucket, found.key)
-    else:
-        by_version = found.is_pinned or not found.is_current
-        now = store.head(found.bucket, found.key, found.version_id if by_version else None)
+    by_version = found.is_pinned or not found.is_current
+    # HEAD answers for a link's target.
+    ask = store.link if found.is_symlink else store.head
+    now = ask(found.bucket, found.key, found.version_id if by_version else None)
     if now is None or now.is_deletion:
         raise ObjectGone(f"{found.location!r} went away while it was judged")
     if not found.holds_same_bytes_as(now):

@@ -200,6 +200,31 @@ def test_a_link_under_something_newer_goes(ledgered: Ledgered, way: str, cover: 
     assert (KEY in cloud.keys("versioned")) == (cover == "a picture")
 
 
+@pytest.mark.parametrize("ledger", ["", "ledger"], ids=["no ledger", "ledger"])
+@pytest.mark.parametrize("target", [TARGET, "nothing", KEY], ids=["bad", "missing", "itself"])
+@pytest.mark.parametrize("kind", ["put", seldom("copy")])
+@pytest.mark.parametrize("cover", ["", "nothing new", "a deletion", "a picture"])
+def test_a_link_without_a_version_of_its_own_goes(
+    ledgered: Ledgered, cover: str, kind: str, target: str, ledger: str
+) -> None:
+    """Put while versioning was suspended, beside a picture of the same moment; then it is perhaps enabled again."""
+    cloud = start(ledgered, ledger=ledger)
+    cloud.oss._store.bucket("versioned").versioning_status = "Suspended"  # noqa: SLF001
+    picture_record = WRITE[kind](cloud, "versioned", picture("GOOD", salt=kind))
+    cloud.bucket("versioned").put_symlink(target, KEY)
+    record = cloud.records[-1]
+    if cover:
+        cloud.oss._store.bucket("versioned").versioning_status = "Enabled"  # noqa: SLF001
+    if cover == "a deletion":
+        cloud.bucket("versioned").delete_object(KEY)
+    elif cover == "a picture":
+        cloud.upload(KEY, picture("FLAG"), bucket="versioned")
+    settle(cloud, picture_record, record)
+    assert links(cloud, "versioned") == []
+    assert (KEY in cloud.keys("versioned")) == (cover == "a picture")
+    assert is_untouched(cloud, "versioned")
+
+
 @pytest.mark.parametrize("bucket", BUCKETS)
 @pytest.mark.parametrize("kind", ["put", "post", "append", "multipart", "copy"])
 def test_the_event_of_another_kind_deals_with_a_link(ledgered: Ledgered, kind: str, bucket: str) -> None:

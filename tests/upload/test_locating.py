@@ -72,10 +72,10 @@ class FakeStore:
         named = (one for one in self.kept if one.key == key and version_id in {None, one.version_id})
         return next(named, None)
 
-    def link(self, bucket: str, key: str) -> StoredObject | None:
+    def link(self, bucket: str, key: str, version_id: str | None = None) -> StoredObject | None:
         """The link, if that is what is there."""
         self.asked.append(("link", bucket, key))
-        found = next((one for one in self.kept if one.key == key), None)
+        found = next((one for one in self.kept if one.key == key and version_id in {None, one.version_id}), None)
         return found if found is not None and found.is_symlink else None
 
     def versions(self, bucket: str, key: str, after: str | None = None) -> VersionPage:

@@ -131,10 +131,10 @@ class World:
         self.note("head")
         return self._now(version_id) if (bucket, key) == ("uploads", "a.png") else None
 
-    def link(self, bucket: str, key: str) -> StoredObject | None:
+    def link(self, bucket: str, key: str, version_id: str | None = None) -> StoredObject | None:
         """See Store."""
         self.note("link")
-        found = self._now(None) if (bucket, key) == ("uploads", "a.png") else None
+        found = self._now(version_id) if (bucket, key) == ("uploads", "a.png") else None
         return found if found is not None and found.is_symlink else None
 
     def versions(self, bucket: str, key: str, after: str | None = None) -> VersionPage:

@@ -68,16 +68,20 @@ class OssStore:
             answer = self._call("look at", bucket, key, lambda: self._bucket(bucket).head_object(key, params=params))
         except ObjectGone as exc:
             if _leads_nowhere(exc):
-                return self._link(bucket, key, params)
+                return self.link(bucket, key, version_id)
             return _delete_marker(bucket, key, exc)
         if not answer.etag:
             raise StoreUnavailable(f"could not look at {bucket}/{key!r}: the answer has no ETag, so it is not of OSS")
         return _stored(bucket, key, answer.headers)
 
-    def link(self, bucket: str, key: str) -> StoredObject | None:
+    def link(self, bucket: str, key: str, version_id: str | None = None) -> StoredObject | None:
         """See Store."""
         _refuse_dot_segments(bucket, key)
-        return self._link(bucket, key, None)
+        params = {"versionId": version_id} if version_id is not None else None
+        with suppress(ObjectGone):
+            answer = self._call("read the link", bucket, key, lambda: self._symlink(bucket, key, params))
+            return answer and _stored(bucket, key, {**answer.headers, "x-oss-object-type": "Symlink"})
+        return None
 
     def versions(self, bucket: str, key: str, after: str | None = None) -> VersionPage:
         """See Store. Listed by prefix: the exact key sorts first among those that begin with it."""
@@ -129,12 +133,6 @@ class OssStore:
             bucket.put_object_tagging(found.key, Tagging(rule), params=version_of(found))
 
         self._call("tag", found.bucket, found.key, write)
-
-    def _link(self, bucket: str, key: str, params: dict[str, str] | None) -> StoredObject | None:
-        with suppress(ObjectGone):
-            answer = self._call("read the link", bucket, key, lambda: self._symlink(bucket, key, params))
-            return answer and _stored(bucket, key, {**answer.headers, "x-oss-object-type": "Symlink"})
-        return None
 
     def _symlink(self, bucket: str, key: str, params: dict[str, str] | None) -> Any:  # noqa: ANN401  (an oss2 result)
         """Read the link; None where the key holds an object that is none."""
