@@ -84,15 +84,15 @@ class Judge:
     def judge(self, upload: Upload, found: StoredObject) -> tuple[Verdict | NoVerdict, bool]:
         """Answer with the verdict (or why there is none), and whether it is certain to be of these very bytes.
 
-        A version that no overwrite can change is judged by a signed URL that names it. All else goes by name, and
-        what is under the name may have changed meanwhile. In a versioned bucket the name would not do, however often
-        it is looked at: a cover that an uploader puts on top while the service looks, and that we ourselves then
-        remove, leaves no trace. Raises OperatorError.
+        What has a version id is judged by a signed URL that names it; the null version, and what is appended to, may
+        change under it all the same. All else goes by name, and what is under that may have changed meanwhile. Where
+        there are versions the name would not do, however often it is looked at: a cover that an uploader puts on top
+        while the service looks, and that we ourselves then remove, leaves no trace. Raises OperatorError.
         """
         ruled_out = rule_out(upload, found)
         if ruled_out is not None:
             return ruled_out, True
-        if found.is_pinned or not found.is_current:
+        if found.version_id is not None or not found.is_current:
             return self.judge_exactly(upload, found), found.is_pinned
         answer = self._ask(upload, None)
         if isinstance(answer, NoVerdict) and answer.kind is FailureKind.REJECTED:
@@ -136,6 +136,9 @@ class Judge:
             return exc
 
     def _ask_once(self, upload: Upload, url: str | None) -> Verdict:
+        if self.patience.is_used_up:
+            # Its bytes changed since, and with them what is asked about; but not how slow the service is.
+            raise NoVerdict(FailureKind.UNAVAILABLE, "the service did not answer in time, and is not asked once more")
         self.keep_going()
         return self.moderator.judge(upload, url=url, timeout_s=self._time_left_s())
 

@@ -5,6 +5,7 @@ is told here and nowhere else: an older version, a twin, a link, a successor, or
 """
 
 from dataclasses import replace
+from datetime import timedelta
 
 from handler.errors import ObjectGone
 from handler.events import SYMLINK_EVENT, spellings
@@ -12,9 +13,12 @@ from handler.model import Earlier, Outcome, Status
 from handler.ports import Store, StoredObject
 from handler.upload.missing import end_as_before, end_without_bytes
 from handler.upload.progress import Progress, Run, name_of
-from handler.upload.scanning import Scan, fits, is_later, scan
+from handler.upload.scanning import Scan, age, fits, is_later, scan
 from handler.upload.taking import take, take_again, take_now, wait_for_one
 from handler.upload.waiting import Waiting
+
+# Each costs a look at its take and at its upload. All others are taken too, and their uploads answer for them.
+MOST_WATCHED = 10
 
 Next = tuple[Progress, StoredObject | None]
 
@@ -32,9 +36,7 @@ def locate_next(progress: Progress, run: Run) -> Next:
         return resumed
     progress, now = _look_under(replace(progress, has_resumed=True), run.services.store)
     upload = progress.upload
-    is_folder = now is not None and not now.is_symlink and now.size_bytes == 0 and upload.key.endswith("/")
-    if is_folder or not run.is_ours_to_judge(upload):
-        # A folder, as consoles make them, is an object without bytes: there is no picture in it.
+    if not run.is_ours_to_judge(upload):
         return progress.end(Status.OUT_OF_SCOPE, location=f"{upload.bucket}/{upload.key}"), None
     if now is not None and _is_link_to_deal_with(now, progress):
         return progress, now
@@ -88,10 +90,14 @@ def take_first(progress: Progress, found: StoredObject) -> bool:
 def _is_for_this(progress: Progress, now: StoredObject) -> bool:
     """Whether what is current is the upload's to deal with, where it fits.
 
-    What can be overwritten is taken by nobody: a twin with an id of its own, below it, may wait for this event.
+    What can be overwritten is taken by nobody: a twin with an id of its own, below it, may wait for this event. So may
+    a version that an earlier delivery of it took, and what is of a later second than the event is rather another's.
     """
+    if now.is_pinned and progress.takes_versions:
+        is_own = not progress.entry.is_takeover and age(now, progress.upload) <= timedelta()
+        return is_own and take_first(progress, now)
     if now.is_pinned:
-        return take_first(progress, now)
+        return True
     return now.version_id is None or not progress.takes_versions
 
 
@@ -113,16 +119,20 @@ def _locate_version(progress: Progress, run: Run, now: StoredObject) -> Next:
 def _take_version(progress: Progress, run: Run, now: StoredObject, looked: Scan) -> Next:
     """Take a version that nobody has: one that fits by its time, else an older one, whose event may have taken that.
 
-    Only where there is none, not even one that can't be taken, others at work on those that fit are waited for.
+    What can't be taken comes before an older one where it is of the event's own moment. Only where there is none at
+    all, others at work on those that fit are waited for.
     """
     services = run.services
     pinned = [version for version in looked.fitting if version.is_pinned]
     unpinned = next((version for version in looked.fitting if not version.is_pinned), None)
+    is_its_own = unpinned is not None and not is_later(unpinned, progress.upload)
     # What is not listed yet may be its own.
-    twins = looked.twins if looked.listed_to is None else ()
+    twins = [] if is_its_own or looked.listed_to is not None else [*looked.twins]
     found = take_now(progress.entry, [*pinned, *twins]) or unpinned
     if found is None and pinned:
-        taken = wait_for_one(progress.entry, pinned, Waiting(services.clock, services.sleep, run.deadline_s))
+        taken = wait_for_one(
+            progress.entry, pinned[:MOST_WATCHED], Waiting(services.clock, services.sleep, run.deadline_s)
+        )
         if isinstance(taken, Earlier):
             return _end_as_duplicate(progress, taken, looked), None
         found = taken
@@ -211,7 +221,10 @@ def _begin_in_place(progress: Progress, now: StoredObject) -> Next:
 
 
 def _begin(progress: Progress, found: StoredObject) -> Next:
-    """Complete the upload by what OSS knows."""
+    """Complete the upload by what OSS knows. A folder, as consoles make them, has no bytes: no picture is in it."""
+    if found.size_bytes == 0 and found.key.endswith("/"):
+        folder = Outcome(progress.upload, Status.OUT_OF_SCOPE, location=found.location)
+        return progress.end_as(progress.ending if progress.has_ended else folder), None
     upload = replace(
         progress.upload,
         version_id=found.version_id,

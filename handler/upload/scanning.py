@@ -21,7 +21,7 @@ BEGUN_EARLIER = REPLICA_EVENTS | {"ObjectCreated:CompleteMultipartUpload"}
 # Of 999 versions each: 2.7 hours of a key that is overwritten every second. The next delivery goes on.
 MOST_PAGES = 10
 # What is older than its event, a replica, may have taken what is this event's, and is left to it then.
-MOST_TWINS = 10
+MOST_TWINS = 100
 
 
 @dataclass(frozen=True, slots=True)

@@ -542,6 +542,20 @@ def test_a_version_that_is_removed_while_it_is_taken_is_looked_for_again() -> No
     assert found.version_id == "v2"
 
 
+def test_a_takeover_goes_on_with_what_was_taken_although_another_is_current() -> None:
+    """A replica's event fits every older version: what a delivery without an answer took is not left to nobody."""
+    replica = replace(UPLOAD, event_name=REPLICA, request_id="R1")
+    store = FakeStore(stored(version_id="r", last_modified=ago(3600)))
+    place = Place(store, Shelf())
+    progress, found = place.locate(replica)
+    assert found is not None
+    end(progress, Status.FAILED)
+    store.kept.insert(0, stored(version_id="v1"))
+    _, again = place.locate(replica, number=2)
+    assert again is not None
+    assert again.version_id == found.version_id == "r"
+
+
 def test_one_more_event_than_versions_is_a_duplicate() -> None:
     """Its version was removed, or its twin's event dealt with it: all that fit are done with."""
     place = Place(FakeStore(stored(version_id="v1")), Shelf())

@@ -36,6 +36,7 @@ ENCRYPTION = "x-oss-server-side-"
 # What `x-oss-restore` says of an archived object that can be read for a while.
 THAWED = 'ongoing-request="false"'
 Answer = TypeVar("Answer")
+METHOD_NOT_ALLOWED = 405
 
 
 class OssStore:
@@ -65,11 +66,13 @@ class OssStore:
         _refuse_dot_segments(bucket, key)
         params = {"versionId": version_id} if version_id is not None else None
         try:
-            answer = self._call("look at", bucket, key, lambda: self._bucket(bucket).head_object(key, params=params))
+            answer = self._call("look at", bucket, key, lambda: self._head(bucket, key, params))
         except ObjectGone as exc:
             if _leads_nowhere(exc):
                 return self.link(bucket, key, version_id)
             return _delete_marker(bucket, key, exc)
+        if answer is None:
+            return None
         if not answer.etag:
             raise StoreUnavailable(f"could not look at {bucket}/{key!r}: the answer has no ETag, so it is not of OSS")
         return _stored(bucket, key, answer.headers)
@@ -133,6 +136,15 @@ class OssStore:
             bucket.put_object_tagging(found.key, Tagging(rule), params=version_of(found))
 
         self._call("tag", found.bucket, found.key, write)
+
+    def _head(self, bucket: str, key: str, params: dict[str, str] | None) -> Any:  # noqa: ANN401  (an oss2 result)
+        """Look; None where that version is a deletion (vendor's API reference, HeadObject: 405)."""
+        try:
+            return self._bucket(bucket).head_object(key, params=params)
+        except oss2.exceptions.ServerError as exc:
+            if params and exc.status == METHOD_NOT_ALLOWED:
+                return None
+            raise
 
     def _symlink(self, bucket: str, key: str, params: dict[str, str] | None) -> Any:  # noqa: ANN401  (an oss2 result)
         """Read the link; None where the key holds an object that is none."""
