@@ -15,6 +15,7 @@ from handler.upload.scanning import is_earlier
 from handler.upload.tagging import is_failure_mark, join_notes, users_tags
 
 UNREADABLE_HINT = "; if this happens to every upload, the bucket is not authorised for the service (README, Deploy)"
+NO_SLOT_YET = "no tag was free, and it is not moved: the ledger shows no delivery before this one"
 NO_SLOT = "quarantined because no tag was free for the status (tags.when_full)"
 
 
@@ -111,7 +112,11 @@ def _mark(task: Task) -> Outcome:
     evict = task.run.policy.tags.when_full == "evict" or task.found.is_symlink
     # A version is not looked at again: reading its tags tells whether it is there, and which its user set meanwhile.
     tags = plan(task, status, evict=evict, is_fresh=not task.found.is_pinned)
-    if not tags.ours and task.decision.action is Action.TAG:
+    failure = task.decision.failure
+    is_first_try = failure is not None and failure.is_passing and task.progress.is_unproven
+    if not tags.ours and is_first_try:
+        tags = replace(tags, note=NO_SLOT_YET)
+    elif not tags.ours and task.decision.action is Action.TAG:
         held = quarantine(task)
         return replace(held, tag_note=join_notes(NO_SLOT, held.tag_note))
     if tags.ours:

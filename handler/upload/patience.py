@@ -22,6 +22,11 @@ class Patience:
     unreadable: int = 3
     faulty: int = 5
 
+    @property
+    def is_used_up(self) -> bool:
+        """Whether no call may be made any more, for each might be billed unread."""
+        return self.unread <= 0
+
     def allows_another(self, failure: NoVerdict) -> bool:
         """Count that call; say whether another is worth it."""
         if failure.is_paid:

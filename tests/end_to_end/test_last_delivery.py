@@ -68,6 +68,19 @@ def test_a_first_try_that_is_counted_as_the_last_moves_nothing(ledgered: Ledgere
     assert status(again) == {"quarantine": "quarantined", "delete": "deleted", "tag": "unverified"}[action]
 
 
+@pytest.mark.parametrize("bucket", BUCKETS)
+@pytest.mark.parametrize("action", ["quarantine", "delete", "tag"])
+def test_a_first_try_moves_nothing_where_no_tag_is_free(ledgered: Ledgered, action: str, bucket: str) -> None:
+    """`when_full: quarantine` is for verdicts, and for a last delivery that is one."""
+    cloud = ledgered.cloud
+    take_down(cloud, f"unavailable: {action}")
+    tags = {f"t{n}": "user" for n in range(10)}
+    record = cloud.upload("a.png", picture("GOOD"), bucket=bucket, tags=tags)
+    document = deliver(cloud, record, "7")
+    assert (status(document), cloud.tags(bucket, "a.png")) == ("unverified", tags)
+    assert "it is not moved" in document["outcome"]["tag_note"]
+
+
 def test_a_failure_that_nothing_mends_needs_no_proof(ledgered: Ledgered) -> None:
     """What is a matter of the bytes is dealt with at once, whatever the count."""
     cloud = ledgered.cloud

@@ -95,6 +95,17 @@ def test_verdict_by_name_is_not_certain_to_be_of_these_bytes() -> None:
     assert (world.asked, world.pauses, world.signed) == ([None], [], [])
 
 
+def test_a_service_that_nobody_waits_for_any_more_is_not_asked_about_other_bytes() -> None:
+    """The bytes changed under our hands: what may be billed unread is bounded for the delivery, not for each look."""
+    world = World(NoVerdict(FailureKind.UNAVAILABLE, "a timeout", may_be_paid=True))
+    judging = world.judging()
+    judging.judge(UPLOAD, FOUND)
+    said, _ = judging.judge(UPLOAD, FOUND)
+    assert isinstance(said, NoVerdict)
+    assert (said.kind, len(world.asked)) == (FailureKind.UNAVAILABLE, 2)
+    assert "not asked once more" in str(said)
+
+
 def test_older_version_is_judged_by_its_own_url() -> None:
     """A signed URL names the version, so the verdict is certain."""
     world = World(VERDICT)
