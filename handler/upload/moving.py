@@ -93,15 +93,16 @@ def _mark_unmoved(task: Task, location: str, error: str) -> Outcome:
     """Mark what has to stay where it is as far as that can be, and say why it does."""
     status = Status.UNVERIFIED if task.decision.failure is not None else Status.FLAGGED
     ours: dict[str, str] = {}
+    note = None
     # The last delivery of all may have used its time up for what could not be done.
     task.run.services.meter.ends_s = float("inf")
     try:
         tags = plan(task, status, evict=True, is_fresh=not task.found.is_pinned)
         write(task.run, task.found, tags.tags)
-        ours = tags.ours
+        ours, note = tags.ours, tags.note
     except (*UNMOVABLE, StoreUnavailable) as exc:
         error = f"{error}; nor could it be marked: {exc}"
-    return Outcome(task.progress.upload, Status.FAILED, location=location, tags=ours, error=error)
+    return Outcome(task.progress.upload, Status.FAILED, location=location, tags=ours, tag_note=note, error=error)
 
 
 def _hold(task: Task, copy: HeldCopy) -> tuple[HeldCopy, Copied]:

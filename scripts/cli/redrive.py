@@ -62,7 +62,7 @@ def command(  # noqa: PLR0913  (click hands over each option by its name)
             invoker = connect(function, account, endpoint, region)
     left = 0
     letters = read_letters(files, function)
-    newest = find_newest(letters)
+    newest = find_newest(letters, sent)
     for letter in letters:
         state = settle(letter, newest, sent, invoker, journal)
         left += state == "left alone" or state.startswith("refused")
@@ -81,13 +81,14 @@ def connect(function: str, account: str | None, endpoint: str | None, region: st
     return Invoker(Credentials.find(None, os.environ), endpoint=url, region=region, function=function)
 
 
-def find_newest(letters: list[Letter | Strange]) -> dict[str, Letter]:
-    """The newest letter of each event; of the same letter twice, the first."""
+def find_newest(letters: list[Letter | Strange], sent: set[str]) -> dict[str, Letter]:
+    """The newest letter of each event; of those of one time the first, one that was not sent before one that was."""
     newest: dict[str, Letter] = {}
     for letter in letters:
         if isinstance(letter, Letter):
             known = newest.setdefault(letter.event, letter)
-            if letter.timestamp > known.timestamp:
+            is_unsent = known.digest in sent and letter.digest not in sent
+            if letter.timestamp > known.timestamp or (letter.timestamp == known.timestamp and is_unsent):
                 newest[letter.event] = letter
     return newest
 
