@@ -451,13 +451,16 @@ def test_of_the_same_bytes_each_has_an_event_however_these_fit(ages_s: list[int]
     replicas: list[StoredObject] = []
     puts: list[StoredObject] = []
     events: list[Upload] = []
+    # Not both: nothing is replicated into a bucket whose versioning is suspended.
+    has_replicas = "replica" in kinds[: len(ages_s)]
     for n, (age_s, kind) in enumerate(sorted(zip(ages_s, kinds, strict=False))):
         event = replace(UPLOAD, request_id=f"R{n}", uploaded_at=iso_ago(age_s))
         if kind == "replica":
             replicas.append(stored(version_id=f"v{n}", last_modified=ago(age_s)))
             event = replace(event, event_name=REPLICA, uploaded_at=iso_ago(0))
         else:
-            puts.append(stored(version_id="null" if kind == "null" and not puts else f"v{n}", last_modified=ago(age_s)))
+            is_null = kind == "null" and not puts and not has_replicas
+            puts.append(stored(version_id="null" if is_null else f"v{n}", last_modified=ago(age_s)))
         events.append(event)
     # A replica arrives when all else is there, in no order.
     versions = [*replicas, *puts]
