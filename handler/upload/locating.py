@@ -13,7 +13,7 @@ from handler.model import Earlier, Outcome, Status
 from handler.ports import Store, StoredObject
 from handler.upload.missing import end_as_before, end_without_bytes
 from handler.upload.progress import Progress, Run, name_of
-from handler.upload.scanning import Scan, age, fits, is_later, scan
+from handler.upload.scanning import Scan, age, fits, is_later, scan, see_itself
 from handler.upload.taking import take, take_again, take_now, wait_for_one
 from handler.upload.waiting import Waiting
 
@@ -93,12 +93,10 @@ def _is_for_this(progress: Progress, now: StoredObject) -> bool:
     What can be overwritten is taken by nobody: a twin with an id of its own, below it, may wait for this event. So may
     a version that an earlier delivery of it took, and what is of a later second than the event is rather another's.
     """
-    if now.is_pinned and progress.takes_versions:
-        is_own = not progress.entry.is_takeover and age(now, progress.upload) <= timedelta()
-        return is_own and take_first(progress, now)
-    if now.is_pinned:
+    if now.version_id is None or not progress.takes_versions:
         return True
-    return now.version_id is None or not progress.takes_versions
+    is_own = not progress.entry.is_takeover and age(now, progress.upload) <= timedelta()
+    return now.is_pinned and is_own and take(progress.entry, now)
 
 
 def _locate_version(progress: Progress, run: Run, now: StoredObject) -> Next:
@@ -150,8 +148,7 @@ def _expect(version: StoredObject, store: Store) -> StoredObject:
 
 def _complete(version: StoredObject, store: Store) -> StoredObject | None:
     """A listed version with all that a look tells of it; None where it was removed meanwhile."""
-    ask = store.link if version.is_symlink else store.head
-    there = ask(version.bucket, version.key, version.version_id)
+    there = see_itself(version, store, version.version_id)
     return None if there is None else replace(there, is_current=version.is_current)
 
 

@@ -6,6 +6,7 @@ from handler.errors import ObjectChanged, ObjectGone, TagAstray
 from handler.model import Decision, Status
 from handler.ports import Store, StoredObject
 from handler.upload.progress import Progress, Run
+from handler.upload.scanning import see_itself
 from handler.upload.tagging import TagPlan, plan_tags, wanted_tags
 
 STRAYED = "it was overwritten while its predecessor was tagged: those tags were taken off, its own are lost"
@@ -27,9 +28,7 @@ def look(found: StoredObject, store: Store) -> StoredObject:
     Raises ObjectGone or ObjectChanged where they are no longer there.
     """
     by_version = found.is_pinned or not found.is_current
-    # HEAD answers for a link's target.
-    ask = store.link if found.is_symlink else store.head
-    now = ask(found.bucket, found.key, found.version_id if by_version else None)
+    now = see_itself(found, store, found.version_id if by_version else None)
     if now is None or now.is_deletion:
         raise ObjectGone(f"{found.location!r} went away while it was judged")
     if not found.holds_same_bytes_as(now):

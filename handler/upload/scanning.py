@@ -75,6 +75,12 @@ def _nearest_first(versions: list[StoredObject], upload: Upload) -> list[StoredO
     return sorted(versions, key=order)
 
 
+def see_itself(found: StoredObject, store: Store, version_id: str | None) -> StoredObject | None:
+    """What is there of it now; a link as itself, for HEAD answers for its target. None: nothing."""
+    ask = store.link if found.is_symlink else store.head
+    return ask(found.bucket, found.key, version_id)
+
+
 def fits(found: StoredObject, upload: Upload) -> bool:
     """Whether these may be the upload's bytes.
 
