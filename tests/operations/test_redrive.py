@@ -166,6 +166,20 @@ def test_a_second_failure_is_sent_again(api: FunctionApi, file: Path) -> None:
     assert len(api.taken) == 3
 
 
+@pytest.mark.parametrize("at", [1_795_000_000_000, None, "2026-11-25T12:00:00Z"])
+def test_a_second_failure_that_tells_no_later_time_is_sent_again(api: FunctionApi, tmp_path: Path, at: object) -> None:
+    """Its time may be the first one's, missing, or in another form: what was not sent goes, and only once."""
+    path = tmp_path / "dead.jsonl"
+    path.write_text(json.dumps(letter(timestamp=at)) + "\n")
+    run(path, "--yes")
+    with path.open("a") as appended:
+        appended.write(json.dumps(letter(api.taken[0].decode(), timestamp=at)) + "\n")
+    assert run(path, "--yes").stdout.count("sent ") == 1
+    assert len(api.taken) == 2
+    run(path, "--yes")
+    assert len(api.taken) == 2
+
+
 @pytest.mark.parametrize("first", [1, 2])
 def test_of_two_letters_of_an_event_the_newest_is_sent(api: FunctionApi, tmp_path: Path, first: int) -> None:
     """Wherever it stands, and whether the other is of before a redrive or of a double delivery."""
