@@ -57,6 +57,14 @@ def test_encryption_goes_along_and_comes_back(
     assert cloud.body(bucket, "a.png") == picture("NUDE")
 
 
+def test_the_sidecar_is_encrypted_as_its_copy(cloud: WardenCloud) -> None:
+    """What has no room in the copy's metadata is no less the user's."""
+    asked = ENCRYPTIONS["KMS and a key"]
+    document = cloud.moderate("a.png", picture("NUDE"), headers={**asked, "x-oss-meta-story": "x" * 8000})
+    held = document["outcome"]["location"].partition("/")[2]
+    assert encryption(cloud, "quarantine", held + ".metadata.json") == asked
+
+
 @pytest.mark.parametrize("default", [{}, {METHOD: "KMS", KEY_ID: "key-of-the-quarantine"}], ids=["none", "KMS"])
 def test_what_was_not_encrypted_is_as_its_bucket_does(ledgered: Ledgered, default: dict[str, str]) -> None:
     """The quarantine's own default is not undone, and none is invented."""

@@ -115,10 +115,11 @@ class OssQuarantine:
         return copy_or_carry(found, lambda: call(copy_it), lambda: call(carry))
 
     def _write_sidecar(self, copy: HeldCopy, sidecar: bytes) -> None:
-        """An earlier delivery wrote the same."""
+        """As protected as the copy: it holds the user's words. An earlier delivery wrote the same."""
         bucket = self._connection.bucket(copy.bucket)
         key = copy.key + ".metadata.json"
-        headers = {"Content-Type": "application/json", "x-oss-object-acl": "private", **FORBID_OVERWRITE}
+        private = {"Content-Type": "application/json", "x-oss-object-acl": "private"}
+        headers = {**private, **copy.encryption, **FORBID_OVERWRITE}
         try:
             self._connection.call("write", copy.bucket, key, lambda: bucket.put_object(key, sidecar, headers))
         except OperatorError as exc:
