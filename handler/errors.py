@@ -18,7 +18,11 @@ WardenError
 └── InvocationFailed  raised by the handler at the end, so that Function Compute delivers again
 """
 
+import re
 from enum import Enum
+
+# What codes and ids are made of. Anything else may be what was sent, signature and token, or a line of a log.
+PLAIN = re.compile(r"[A-Za-z0-9._-]{0,64}")
 
 
 class FailureKind(str, Enum):
@@ -41,6 +45,12 @@ class FailureKind(str, Enum):
     def is_lasting(self) -> bool:
         """Whether it is a matter of the bytes themselves, so that no later delivery can mend it."""
         return self in {FailureKind.UNSUPPORTED, FailureKind.TOO_LARGE, FailureKind.SYMLINK, FailureKind.ARCHIVED}
+
+
+def plain(text: object, what: str) -> str:
+    """A code or an id of a stranger's answer, as it may be repeated; `an unreadable {what}` where it is none."""
+    said = str(text)
+    return said if PLAIN.fullmatch(said) else f"an unreadable {what}"
 
 
 class WardenError(Exception):

@@ -21,7 +21,7 @@ from Tea.exceptions import UnretryableException
 
 from handler.adapters.pace import Pace
 from handler.credentials import Credentials
-from handler.errors import FailureKind, NoVerdict, OperatorError
+from handler.errors import FailureKind, NoVerdict, OperatorError, plain
 from handler.meter import Meter
 from handler.model import Finding, Upload, Verdict
 
@@ -217,7 +217,7 @@ class GreenModerator:
     def _note_request_id(self, request_id: str | None) -> None:
         # The SDK writes "None" for an answer without one.
         if request_id and request_id != "None":
-            self._meter.green_request_ids.append(request_id)
+            self._meter.green_request_ids.append(plain(request_id, "id"))
 
     def _verdict(self, body: Any, answer: _Body, sent_data_id: str, latency_ms: int) -> Verdict:  # noqa: ANN401
         try:
@@ -228,8 +228,8 @@ class GreenModerator:
             service=self._service,
             risk=data.risk_level,
             findings=tuple(_finding(result) for result in data.result),
-            request_id=answer.request_id,
-            data_id=data.data_id or sent_data_id,
+            request_id=plain(answer.request_id, "id"),
+            data_id=plain(data.data_id or sent_data_id, "id"),
             billed=self._meter.billed,
             latency_ms=latency_ms,
             ext=data.ext,
@@ -255,7 +255,7 @@ def _finding(result: _Result) -> Finding:
 
 def _refusal(answer: _Body) -> NoVerdict | OperatorError:
     """Say what a response code other than 200 means; one that the vendor's page does not list is a fault of theirs."""
-    facts = f"the moderation service answered code {answer.code} (request {answer.request_id})"
+    facts = f"the moderation service answered code {answer.code} (request {plain(answer.request_id, 'id')})"
     if answer.code in OPERATOR_CODES:
         return OperatorError(f"{facts}; {OPERATOR_CODES[answer.code]}")
     meaning = MEANINGS.get(answer.code, "which its documentation does not know")
@@ -264,8 +264,8 @@ def _refusal(answer: _Body) -> NoVerdict | OperatorError:
 
 
 def _http_refusal(exc: ResponseException) -> NoVerdict | OperatorError:
-    request_id = getattr(exc, "request_id", None)
-    facts = f"the moderation service answered HTTP {exc.status_code} {exc.code} (request {request_id})"
+    request_id = plain(getattr(exc, "request_id", None), "id")
+    facts = f"the moderation service answered HTTP {exc.status_code} {plain(exc.code, 'code')} (request {request_id})"
     # Without a status the SDK refused the request before it was sent.
     ours = exc.status_code is None or HTTP_BAD_REQUEST <= exc.status_code < HTTP_SERVER_ERROR
     if _is_throttled(exc) or not ours or exc.status_code in PASSING_STATUSES:

@@ -14,7 +14,7 @@ import oss2
 
 from handler.adapters.oss.connection import OssConnection
 from handler.credentials import Credentials
-from handler.errors import BadRecord, BadSettings, ObjectGone, OperatorError, StoreUnavailable
+from handler.errors import BadRecord, BadSettings, ObjectGone, OperatorError, StoreUnavailable, plain
 from handler.meter import Meter
 from handler.ports import Listing
 
@@ -98,8 +98,9 @@ class OssLedger:
         except OperatorError as exc:
             raise BadSettings(f"LEDGER_BUCKET: {exc}") from exc
         if answer.status is not None:
+            status = plain(answer.status, "word")
             raise BadSettings(
-                f"LEDGER_BUCKET: the versioning of {self._name!r} is {answer.status}, and no claim in it would hold; "
+                f"LEDGER_BUCKET: the versioning of {self._name!r} is {status}, and no claim in it would hold; "
                 "that can't be undone: make a new bucket, never enable versioning on it, and set LEDGER_BUCKET to it"
             )
 
@@ -134,4 +135,4 @@ def _read_clock(date: str) -> float:
     try:
         return parsedate_to_datetime(date).timestamp()
     except (ValueError, TypeError) as exc:
-        raise StoreUnavailable(f"the answer has the date {date!r:.40}, so it is not of OSS") from exc
+        raise StoreUnavailable("the answer has no readable date, so it is not of OSS") from exc

@@ -7,7 +7,7 @@ import oss2
 
 from handler.adapters.green import GreenModerator
 from handler.credentials import Credentials
-from handler.errors import BadSettings, NoVerdict, OperatorError
+from handler.errors import BadSettings, NoVerdict, OperatorError, plain
 from handler.meter import Meter
 from handler.model import Upload
 from scripts.deploy.checkup import Diagnosis
@@ -134,4 +134,4 @@ class _Account:
 
 
 def _say(error: oss2.exceptions.OssError) -> str:
-    return f"HTTP {error.status} {error.code} (request {error.request_id})"
+    return f"HTTP {error.status} {plain(error.code, 'code')} (request {plain(error.request_id, 'id')})"

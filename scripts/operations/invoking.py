@@ -11,7 +11,7 @@ from darabonba.runtime import RuntimeOptions
 from Tea.exceptions import UnretryableException
 
 from handler.credentials import Credentials
-from handler.errors import WardenError
+from handler.errors import WardenError, plain
 
 VERSION = "2023-03-30"
 CONNECT_TIMEOUT_MS = 3_000
@@ -62,7 +62,7 @@ class Invoker:
         try:
             self._client.call_api(params, request, runtime)
         except ResponseException as exc:
-            raise CannotInvoke(f"Function Compute says {exc.code} (HTTP {exc.status_code})") from exc
+            raise CannotInvoke(f"Function Compute says {plain(exc.code, 'code')} (HTTP {exc.status_code})") from exc
         except UnretryableException as exc:
             raise CannotInvoke(
                 "no readable answer of Function Compute; it is not known whether it has the event"

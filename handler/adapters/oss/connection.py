@@ -10,7 +10,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 
 from handler.adapters.oss.errors import translate
 from handler.credentials import Credentials
-from handler.errors import OutOfTime, StoreUnavailable
+from handler.errors import OutOfTime, StoreUnavailable, plain
 from handler.meter import Meter
 
 CONNECT_TIMEOUT_S = 3
@@ -37,7 +37,7 @@ class MeteredSession(oss2.Session):  # type: ignore[misc]  # oss2 has no types
         left_s = self._meter.time_left_s()
         self._meter.oss += 1
         response = super().do_request(req, tuple(min(longest_s, left_s) for longest_s in timeout))
-        self._meter.oss_request_ids.append(response.request_id)
+        self._meter.oss_request_ids.append(plain(response.request_id, "id"))
         return response
 
 

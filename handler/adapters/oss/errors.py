@@ -1,11 +1,12 @@
 """The errors of OSS in our words, in one place. Most specific first.
 
-Only the code, the status and the request id are repeated: the body of an OSS error can hold keys and signatures.
+Only the code, the status and the request id are repeated, and only where they look like one: the body of an OSS error
+can hold keys and signatures.
 """
 
 import oss2
 
-from handler.errors import CannotCopy, ObjectChanged, ObjectGone, OperatorError, StoreUnavailable, WardenError
+from handler.errors import CannotCopy, ObjectChanged, ObjectGone, OperatorError, StoreUnavailable, WardenError, plain
 
 HTTP_NOT_MODIFIED = 304
 HTTP_NOT_FOUND = 404
@@ -71,8 +72,9 @@ RIGHTS = {
 def translate(exc: oss2.exceptions.OssError, doing: str) -> WardenError:
     """Say it in our words; `doing` names the call and the object, with the key as data (`copy uploads/'a.jpg'`)."""
     # oss2's SelectOperationFailed has no request id.
-    request_id = getattr(exc, "request_id", "")
-    facts = f"could not {doing}: OSS says {exc.code or type(exc).__name__} (HTTP {exc.status}, request {request_id})"
+    request_id = plain(getattr(exc, "request_id", ""), "id")
+    code = plain(exc.code or type(exc).__name__, "code")
+    facts = f"could not {doing}: OSS says {code} (HTTP {exc.status}, request {request_id})"
     if exc.status in FAULTS_ON_THE_WAY or exc.status >= HTTP_SERVER_ERROR or exc.code in PASSING_CODES:
         return StoreUnavailable(facts)
     if exc.code in LINK_TARGET_CODES or (exc.status == HTTP_NOT_FOUND and exc.code != "NoSuchBucket"):

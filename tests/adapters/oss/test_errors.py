@@ -212,3 +212,10 @@ def test_error_without_a_code_is_named_by_its_class() -> None:
     """A connection that failed has no code."""
     message = said_safely(translate(oss2.exceptions.RequestError(ValueError(SECRETS)), "x"))
     assert message == "could not x: OSS says RequestError (HTTP -2, request )"
+
+
+@pytest.mark.parametrize("code", ["Signature=secret", "secret\nline", "secret" * 11, "<secret/>", "secr\u00e9t-secret"])
+def test_a_code_that_is_none_is_not_repeated(code: str) -> None:
+    """It may hold what was sent, or look like a line of a log."""
+    message = said_safely(translate(server_error(403, code), "x"))
+    assert message.startswith("could not x: OSS says an unreadable code (HTTP 403, request R-1); ")
