@@ -100,9 +100,8 @@ def _take_off_marks(task: Task) -> str | None:
     # Judged in the place of the event's bytes: what a delivery of that event marked were not these.
     if progress.superseded is not None or is_failure_mark(present, prefix):
         kept = users_tags(kept, prefix)
-    if kept != present:
-        write(task.run, found, kept)
-    return note
+    unseen = write(task.run, found, kept) if kept != present else None
+    return join_notes(note, unseen)
 
 
 def _mark(task: Task) -> Outcome:
@@ -119,15 +118,14 @@ def _mark(task: Task) -> Outcome:
     elif not tags.ours and task.decision.action is Action.TAG:
         held = quarantine(task)
         return replace(held, tag_note=join_notes(NO_SLOT, held.tag_note))
-    if tags.ours:
-        write(task.run, task.found, tags.tags)
+    unseen = write(task.run, task.found, tags.tags) if tags.ours else None
     return Outcome(
         task.progress.upload,
         status,
         action=task.decision.action,
         location=task.found.location,
         tags=tags.ours,
-        tag_note=tags.note,
+        tag_note=join_notes(tags.note, unseen),
     )
 
 

@@ -11,6 +11,11 @@ from handler.upload.tagging import TagPlan, plan_tags, wanted_tags
 
 STRAYED = "it was overwritten while its predecessor was tagged: those tags were taken off, its own are lost"
 
+UNCOUNTED = (
+    "OSS counts none of its tags for us, so any that it carried may be lost: give the function's role "
+    "oss:GetObjectTagging on every key"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -36,24 +41,28 @@ def look(found: StoredObject, store: Store) -> StoredObject:
     return replace(now, is_current=found.is_current)
 
 
-def write(run: Run, found: StoredObject, tags: dict[str, str]) -> None:
+def write(run: Run, found: StoredObject, tags: dict[str, str]) -> str | None:
     """Replace the tags, and look back: in a bucket without versions they may have met other bytes.
 
-    Raises TagAstray then, and what the port raises.
+    Answers with a note where the look counts none of those just written: then the role may not read them, and any that
+    were there before were not seen. Raises TagAstray where the bytes changed, and what the port raises.
     """
     if found.is_pinned:
         run.services.tags.write_tags(found, tags)
-        return
+        return None
     try:
         run.services.tags.write_tags(found, tags)
-        look(found, run.services.store)
+        now = look(found, run.services.store)
     except (ObjectGone, ObjectChanged) as exc:
         raise TagAstray(str(exc), tags) from exc
+    return UNCOUNTED if tags and not now.tag_count and not now.is_symlink else None
 
 
 def plan(task: Task, status: Status, *, evict: bool, is_fresh: bool) -> TagPlan:
     """Plan the tags of the object. `is_fresh`: it was looked at just now. Raises what reading its tags raises."""
-    own, note = own_tags(task, task.run.services.tags.read_tags(task.found, is_fresh=is_fresh))
+    # A look at a link counts no tags.
+    is_counted = is_fresh and not task.found.is_symlink
+    own, note = own_tags(task, task.run.services.tags.read_tags(task.found, is_fresh=is_counted))
     planned = plan_over(own, task, status, evict=evict)
     return planned.noting(note) if note else planned
 

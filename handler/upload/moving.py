@@ -98,8 +98,8 @@ def _mark_unmoved(task: Task, location: str, error: str) -> Outcome:
     task.run.services.meter.ends_s = float("inf")
     try:
         tags = plan(task, status, evict=True, is_fresh=not task.found.is_pinned)
-        write(task.run, task.found, tags.tags)
-        ours, note = tags.ours, tags.note
+        unseen = write(task.run, task.found, tags.tags)
+        ours, note = tags.ours, join_notes(tags.note, unseen)
     except (*UNMOVABLE, StoreUnavailable) as exc:
         error = f"{error}; nor could it be marked: {exc}"
     return Outcome(task.progress.upload, Status.FAILED, location=location, tags=ours, tag_note=note, error=error)

@@ -7,7 +7,7 @@ be one that a promise needs, seen on the wire at its place: a number above its b
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
 from handler.model import Status
@@ -41,7 +41,7 @@ class Promise:
 
 ACL = Promise(("GetObjectAcl",), "a restore gives the ACL back")
 # HEAD counts tags only for who may read them.
-MAY_READ_TAGS = Promise(("GetObjectTagging",), "an instance asks once a bucket whether it may read tags")
+MAY_READ_TAGS = Promise(("GetObjectTagging",), "an instance asks once a folder whether it may read tags")
 UNCOVERED = Promise(("DeleteObject", "HeadObject"), "no ledger: a twin that the removal uncovers is judged")
 NEVER_VERSIONED = Promise(("GetBucketVersioning",), "an instance refuses a ledger that was ever versioned")
 
@@ -167,6 +167,9 @@ def measure_bucket(*, versioned: bool, has_ledger: bool) -> Iterator[CallsOfUplo
             return deliveries.newest(cloud.bucket)
 
         for kind in KINDS:
+            if kind is not FIRST:
+                # What an instance learns of a folder is told by its first upload alone.
+                deliveries.deliver(upload(replace(kind, key=f"{kind.key}.first")))
             yield measure(kind, upload(kind))
         again = DUPLICATE if has_ledger else JUDGED_AGAIN
         record = upload(again)

@@ -44,10 +44,11 @@ def test_the_calls_of_each_action(cloud: WardenCloud, word: str, bucket: str) ->
     assert len(document["outcome"]["request_ids"]["oss"]) == len(CALLS[word, bucket]) - 1
 
 
-def test_whether_tags_may_be_read_is_asked_once(cloud: WardenCloud) -> None:
-    """HEAD counts tags only for who may read them, so the first untagged object of a bucket costs a call more."""
-    first, second = (cloud.moderate(f"{n}.png", picture("GOOD")) for n in range(2))
+def test_whether_tags_may_be_read_is_asked_once_a_folder(cloud: WardenCloud) -> None:
+    """HEAD counts tags only for who may read them, so the first untagged object of a folder costs a call more."""
+    first, second, elsewhere = (cloud.moderate(key, picture("GOOD")) for key in ("1.png", "2.png", "else/3.png"))
     assert first["outcome"]["calls"]["oss"] == second["outcome"]["calls"]["oss"] + 1
+    assert elsewhere["outcome"]["calls"] == first["outcome"]["calls"]
 
 
 @pytest.mark.parametrize("word", ["GOOD", "NUDE"])

@@ -7,7 +7,7 @@ from tests.end_to_end.chaos_world import VirtualClock
 from tests.end_to_end.ledgered_cloud import Ledgered
 from tests.end_to_end.test_crash_matrix import seldom
 from tests.end_to_end.test_window import tag
-from tests.end_to_end.warden_cloud import FUNCTION, Document, Record, WardenCloud, picture, refusing
+from tests.end_to_end.warden_cloud import FUNCTION, POLICY, Document, Record, WardenCloud, picture, refusing
 
 BUCKETS = ["uploads", "versioned"]
 WORDS = ["GOOD", "SPAM", "NUDE", "GORE"]
@@ -25,10 +25,12 @@ ALL_BUT_TAGS = (
 )
 
 
-def forbid_reading_tags(cloud: WardenCloud) -> None:
-    """Give the function's role every right but to read tags: HEAD counts none for it then."""
+def forbid_reading_tags(cloud: WardenCloud, but: str = "") -> None:
+    """Give the function's role every right but to read tags (`but` those of such keys): HEAD counts none for it."""
     buckets = (*BUCKETS, "quarantine", "ledger")
-    rights = {(f"oss:{name}", f"{bucket}/*") for name in ALL_BUT_TAGS for bucket in buckets}
+    reading = ("GetObjectTagging", "GetObjectVersionTagging") if but else ()
+    rights = {(f"oss:{name}", f"{bucket}/{but}") for name in reading for bucket in BUCKETS}
+    rights |= {(f"oss:{name}", f"{bucket}/*") for name in ALL_BUT_TAGS for bucket in buckets}
     rights |= {(f"oss:{name}", bucket) for name in ("ListObjectVersions", "ListObjects") for bucket in buckets}
     rights |= {("yundun-greenweb:ImageModeration", "*")}
     cloud.oss.add_identity(
@@ -53,6 +55,64 @@ def test_a_role_that_may_not_read_tags_replaces_none(ledgered: Ledgered, word: s
     assert cloud.versions(bucket, "a.png") == []
     if word == "NUDE":
         assert "the user's tags are not on the copy" in document["outcome"]["tag_note"]
+
+
+@pytest.mark.parametrize("bucket", BUCKETS)
+@pytest.mark.parametrize("word", WORDS)
+def test_that_the_tags_of_one_key_may_be_read_says_nothing_of_others(
+    ledgered: Ledgered, word: str, bucket: str
+) -> None:
+    """A right is a matter of the key: an instance that read some in one folder replaces none in another unseen."""
+    cloud = ledgered.cloud
+    forbid_reading_tags(cloud, but="a/*")
+    cloud.moderate("a/warm.png", picture("GOOD", salt="warm"), bucket=bucket)
+    document = cloud.moderate("b/a.png", picture(word), bucket=bucket, tags=MINE)
+    if word in {"GOOD", "SPAM"}:
+        assert cloud.tags(bucket, "b/a.png") == MINE
+        assert "oss:GetObjectTagging" in document["outcome"]["error"]
+    elif word == "NUDE":
+        assert document["outcome"]["status"] == "quarantined"
+        assert "the user's tags are not on the copy" in document["outcome"]["tag_note"]
+
+
+@pytest.mark.parametrize("bucket", BUCKETS)
+def test_tags_that_were_replaced_unseen_are_told(ledgered: Ledgered, bucket: str) -> None:
+    """Rights that differ within a folder show only afterwards, where the look back counts none of our own."""
+    cloud = ledgered.cloud
+    forbid_reading_tags(cloud, but="a/readable*")
+    cloud.moderate("a/readable.png", picture("GOOD", salt="warm"), bucket=bucket)
+    document = cloud.moderate("a/hidden.png", picture("GOOD"), bucket=bucket, tags=MINE)
+    kept = cloud.tags(bucket, "a/hidden.png") == MINE
+    assert kept or "may be lost" in document["outcome"]["tag_note"]
+    assert kept is (bucket == "versioned")
+
+
+def test_a_right_to_read_tags_is_remembered_for_so_many_folders(
+    cloud: WardenCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever may upload makes as many folders as he likes: then it is asked again."""
+    monkeypatch.setattr("handler.adapters.oss.store.MOST_FOLDERS", 2)
+    for folder in "abca":
+        cloud.moderate(f"{folder}/1.png", picture("GOOD", salt=folder))
+    assert cloud.watcher.operations.count("GetObjectTagging") == 4
+    cloud.moderate("a/2.png", picture("GOOD", salt="2"))
+    assert cloud.watcher.operations.count("GetObjectTagging") == 4
+
+
+@pytest.mark.parametrize("bucket", BUCKETS)
+def test_a_links_own_tags_are_kept(cloud: WardenCloud, bucket: str) -> None:
+    """A look at a link counts no tags, so they are always read."""
+    policy = POLICY.read_text("utf-8") + "failures: {symlink: tag}\n"
+    cloud.start(policy)
+    cloud.warm_up()
+    cloud.bucket(bucket).put_symlink("target.png", "link.png")
+    record = cloud.records[-1]
+    set_tags(cloud, bucket, "link.png", MINE)
+    (document,) = cloud.deliver(record)
+    assert document["outcome"]["status"] == "unverified"
+    assert document["outcome"]["tag_note"] is None
+    assert MINE.items() <= cloud.tags(bucket, "link.png").items()
+    assert cloud.tags(bucket, "link.png")["moderation-status"] == "unverified"
 
 
 @pytest.mark.parametrize("bucket", BUCKETS)

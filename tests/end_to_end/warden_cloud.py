@@ -228,7 +228,7 @@ class WardenCloud:
         return [(key, self.body("quarantine", key)) for key in keys]
 
     def warm_up(self) -> None:
-        """Let the function learn, as each instance does once for each bucket, whether it may read tags."""
+        """Let the function learn, as each instance does once for each folder, whether it may read tags."""
         for bucket in ("uploads", "versioned"):
             self.moderate("warm.png", picture("GOOD", salt="warm"), bucket=bucket)
             self.bucket(bucket).delete_object("warm.png")

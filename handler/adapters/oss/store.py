@@ -22,6 +22,8 @@ from handler.ports import StoredObject, VersionPage
 
 # The most that ListObjectVersions gives; its 100 unasked would let an uploader make a list as long as he likes.
 VERSIONS_A_PAGE = 999
+# Whoever may upload makes as many folders as he likes.
+MOST_FOLDERS = 1000
 KEPT_HEADERS = (
     "Content-Type",
     "Cache-Control",
@@ -58,8 +60,8 @@ class OssStore:
     ) -> None:
         self.connection = OssConnection(credentials, endpoint=endpoint, region=region, meter=meter, sleep=sleep)
         self._public_endpoint = public_endpoint
-        # Buckets whose tags this identity is known to be allowed to read.
-        self._tags_readable: set[str] = set()
+        # Buckets and folders in which this identity is known to be allowed to read tags: rights go by key.
+        self._tags_readable: set[tuple[str, str]] = set()
 
     def head(self, bucket: str, key: str, version_id: str | None = None) -> StoredObject | None:
         """See Store."""
@@ -115,14 +117,17 @@ class OssStore:
             return str(bucket.sign_url("GET", found.key, expires_s, params=version_of(found), slash_safe=True))
 
     def read_tags(self, found: StoredObject, *, is_fresh: bool = False) -> dict[str, str]:
-        """See Tags. HEAD counts them only for who may read them: once for each bucket it is asked whether we may."""
-        if is_fresh and not found.tag_count and found.bucket in self._tags_readable:
+        """See Tags. HEAD counts them only for who may read them: once for each folder it is asked whether we may."""
+        place = found.bucket, found.key.rpartition("/")[0]
+        if is_fresh and not found.tag_count and place in self._tags_readable:
             return {}
         bucket = self._bucket(found.bucket)
         answer = self._call(
             "read the tags of", found.bucket, found.key, lambda: bucket.get_object_tagging(found.key, version_of(found))
         )
-        self._tags_readable.add(found.bucket)
+        if len(self._tags_readable) >= MOST_FOLDERS:
+            self._tags_readable.clear()
+        self._tags_readable.add(place)
         return dict(answer.tag_set.tagging_rule)
 
     def write_tags(self, found: StoredObject, tags: dict[str, str]) -> None:
