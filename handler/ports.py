@@ -113,11 +113,13 @@ class Copied:
     """What became of a copy.
 
     `note`: what it had to go without. `request_id` is that of the request that finished it, which its event names
-    too; empty where the copy was there already.
+    too; empty where the copy was there already. `is_tagged`: it was begun here with all its tags; which are on one that
+    an earlier delivery made, or began, nobody knows.
     """
 
     note: str | None = None
     request_id: str = ""
+    is_tagged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

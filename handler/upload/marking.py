@@ -62,9 +62,7 @@ def plan(task: Task, status: Status, *, evict: bool, is_fresh: bool) -> TagPlan:
     """Plan the tags of the object. `is_fresh`: it was looked at just now. Raises what reading its tags raises."""
     # A look at a link counts no tags.
     is_counted = is_fresh and not task.found.is_symlink
-    own, note = own_tags(task, task.run.services.tags.read_tags(task.found, is_fresh=is_counted))
-    planned = plan_over(own, task, status, evict=evict)
-    return planned.noting(note) if note else planned
+    return plan_over(task.run.services.tags.read_tags(task.found, is_fresh=is_counted), task, status, evict=evict)
 
 
 def own_tags(task: Task, present: dict[str, str]) -> tuple[dict[str, str], str | None]:
@@ -79,6 +77,8 @@ def own_tags(task: Task, present: dict[str, str]) -> tuple[dict[str, str], str |
 
 def plan_over(present: dict[str, str], task: Task, status: Status, *, evict: bool) -> TagPlan:
     """Plan the tags of an object that carries these."""
+    own, note = own_tags(task, present)
     rules = task.run.policy.tags
     wanted = wanted_tags(task.decision, status.value, prefix=rules.prefix, labels=rules.labels)
-    return plan_tags(present, wanted, prefix=rules.prefix, evict=evict)
+    planned = plan_tags(own, wanted, prefix=rules.prefix, evict=evict)
+    return planned.noting(note) if note else planned

@@ -16,6 +16,7 @@ from handler.upload.tagging import TagPlan, join_notes
 
 # What keeps an object where it is, whoever asks, or as long as nobody mends it.
 UNMOVABLE = (OperatorError, CannotCopy)
+UNKNOWN_TAGS = "the copy was there already, and which tags it carries is not known"
 
 
 def delete(task: Task) -> Outcome:
@@ -31,16 +32,16 @@ def delete(task: Task) -> Outcome:
 
 def quarantine(task: Task) -> Outcome:
     """Copy, verify, and only then remove the source. Raises what delete raises, before the copy is there."""
-    tags = _plan_copy(task)
-    copy, acl_note = _describe(task, tags)
+    planned = _plan_copy(task)
+    copy, acl_note = _describe(task, planned)
     copied: list[tuple[HeldCopy, Copied]] = []
     error = _why_not(task, lambda: copied.append(_hold(task, copy)))
     if error is not None:
         return _mark_unmoved(task, task.found.location, error)
     ((copy, done),) = copied
+    tags = planned if done.is_tagged else TagPlan({}, {}, done.note or UNKNOWN_TAGS)
     try:
-        if not task.found.is_pinned:
-            task, tags = _look_before_removal(task, copy, tags, is_tagged=done.note is None)
+        task, tags = _take_over_tags(task, copy, planned, tags, is_refused=done.note is not None)
         error = _remove(task)
     except (ObjectGone, ObjectChanged):
         # What came meanwhile is left to its own event.
@@ -54,8 +55,8 @@ def quarantine(task: Task) -> Outcome:
         Status.QUARANTINED,
         action=Action.QUARANTINE,
         location=location,
-        tags={} if done.note else tags.ours,
-        tag_note=join_notes(acl_note, done.note or tags.note),
+        tags=tags.ours,
+        tag_note=join_notes(acl_note, tags.note),
     )
 
 
@@ -155,28 +156,50 @@ def _describe(task: Task, tags: TagPlan) -> tuple[HeldCopy, str | None]:
     return copy, note
 
 
-def _look_before_removal(task: Task, copy: HeldCopy, tags: TagPlan, *, is_tagged: bool) -> tuple[Task, TagPlan]:
-    """Look; take over the tags that the user set while the service looked, and then look once more.
-
-    Raises ObjectGone or ObjectChanged.
-    """
-    store = task.run.services.store
-    now = _look_at_these(task.found, store)
-    if now.tag_count == task.found.tag_count or not is_tagged:
-        return replace(task, found=now), tags
-    tags = _plan_copy(replace(task, found=now))
-    held = replace(now, bucket=copy.bucket, key=copy.key, version_id=None)
-    try:
-        task.run.services.tags.write_tags(held, tags.tags)
-    except (OperatorError, StoreUnavailable) as exc:
-        tags = replace(tags, note=f"the user's latest tags are not on the copy: {exc}")
-    return replace(task, found=_look_at_these(now, store)), tags
-
-
 def _plan_copy(task: Task) -> TagPlan:
-    """Plan the copy's tags; the user's are given up where they can't be read: a tag never stops a quarantine."""
+    """Plan the copy's tags; the user's are given up where they can't be read: a tag never stops a quarantine.
+
+    Where none were counted, none are asked for: they are read again before the source goes.
+    """
     try:
-        return plan(task, Status.QUARANTINED, evict=True, is_fresh=True)
+        present = task.run.services.tags.read_tags(task.found) if task.found.tag_count else {}
+    except (OperatorError, StoreUnavailable):
+        present = {}
+    return plan_over(present, task, Status.QUARANTINED, evict=True)
+
+
+def _take_over_tags(
+    task: Task, copy: HeldCopy, planned: TagPlan, there: TagPlan, *, is_refused: bool
+) -> tuple[Task, TagPlan]:
+    """Put the user's tags of now on the copy, and look once more at what has no version of its own.
+
+    `planned` were meant for the copy, `there` are known to be on it. Raises ObjectGone or ObjectChanged.
+    """
+    if is_refused:
+        return _look_last(task), there
+    latest = _plan_latest(task, planned)
+    if latest.tags == there.tags:
+        return _look_last(task), latest
+    # Where others lie there by now, the tags are theirs.
+    task = _look_last(task)
+    held = replace(task.found, bucket=copy.bucket, key=copy.key, version_id=None)
+    try:
+        task.run.services.tags.write_tags(held, latest.tags)
     except (OperatorError, StoreUnavailable) as exc:
-        tags = plan_over({}, task, Status.QUARANTINED, evict=True)
-        return replace(tags, note=f"the user's tags are not on the copy: {exc}")
+        latest = there.noting(f"the latest tags are not on the copy: {exc}")
+    return _look_last(task), latest
+
+
+def _plan_latest(task: Task, planned: TagPlan) -> TagPlan:
+    try:
+        present = task.run.services.tags.read_tags(task.found)
+    except (OperatorError, StoreUnavailable) as exc:
+        return planned.noting(f"the user's tags are not on the copy, or not the latest: {exc}")
+    return plan_over(present, task, Status.QUARANTINED, evict=True)
+
+
+def _look_last(task: Task) -> Task:
+    """Look right before the removal at bytes that others may have replaced. Raises ObjectGone or ObjectChanged."""
+    if task.found.is_pinned:
+        return task
+    return replace(task, found=_look_at_these(task.found, task.run.services.store))

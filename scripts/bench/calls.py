@@ -42,6 +42,7 @@ class Promise:
 ACL = Promise(("GetObjectAcl",), "a restore gives the ACL back")
 # HEAD counts tags only for who may read them.
 MAY_READ_TAGS = Promise(("GetObjectTagging",), "an instance asks once a folder whether it may read tags")
+LATEST_TAGS = Promise(("HeadObject", "GetObjectTagging"), "the copy has the user's latest tags")
 UNCOVERED = Promise(("DeleteObject", "HeadObject"), "no ledger: a twin that the removal uncovers is judged")
 NEVER_VERSIONED = Promise(("GetBucketVersioning",), "an instance refuses a ledger that was ever versioned")
 
@@ -222,5 +223,6 @@ def _promises(kind: Kind, cloud: LocalCloud) -> Iterator[Promise]:
         yield MAY_READ_TAGS
     if kind.status is Status.QUARANTINED:
         yield ACL
+        yield LATEST_TAGS
     if kind.status in {Status.QUARANTINED, Status.DELETED} and cloud.versioned and cloud.ledger_bucket is None:
         yield UNCOVERED

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -42,7 +43,7 @@ def _named_copies(ledgered: Ledgered, monkeypatch: pytest.MonkeyPatch) -> None:
     ) -> Copied:
         copied = hold(self, found, copy, keep_going=keep_going)
         request_id = ledgered.cloud.records[-1]["responseElements"]["requestId"]
-        return Copied(copied.note, copied.request_id or request_id)
+        return replace(copied, request_id=copied.request_id or request_id)
 
     monkeypatch.setattr(OssQuarantine, "hold", hold_named)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scripts.localcloud.wire import Fault, Identity
+from scripts.localcloud.wire import Fault, Identity, WireCall
 from tests.end_to_end.chaos_world import VirtualClock
 from tests.end_to_end.ledgered_cloud import Ledgered
 from tests.end_to_end.test_crash_matrix import seldom
@@ -256,3 +256,80 @@ def test_a_mark_of_a_failure_goes_with_the_verdict(ledgered: Ledgered, clock: Vi
     (document,) = cloud.deliver(record, request_id="1-redriven")
     assert document["outcome"]["status"] == "left-alone"
     assert cloud.tags("uploads", "a.png") == MINE
+
+
+@pytest.mark.parametrize("bucket", BUCKETS)
+@pytest.mark.parametrize("before", [{}, {"owner": "bob", "album": "1"}], ids=["none before", "as many before"])
+def test_a_copy_has_the_tags_of_its_last_moment(ledgered: Ledgered, before: dict[str, str], bucket: str) -> None:
+    """Set or changed in any gap up to the last look at the tags, while the service looks or the copy is made."""
+    cloud = ledgered.cloud
+    cloud.warm_up()
+    cloud.moderate("undisturbed.png", picture("NUDE"), bucket=bucket, tags=before)
+    last = last_of(cloud, "GetObjectTagging")
+    for gap in range(1, last):
+        record = cloud.upload(f"{gap}.png", picture("NUDE"), bucket=bucket, tags=before)
+        document = deliver_with_tags_in_gap(cloud, record, bucket, f"{gap}.png", gap)
+        _, held = document["outcome"]["location"].split("/", 1)
+        assert cloud.tags("quarantine", held) == {**MINE, **document["outcome"]["tags"]}, f"in gap {gap}"
+        assert document["outcome"]["tag_note"] is None
+
+
+def last_of(cloud: WardenCloud, operation: str) -> int:
+    """The number of the last such call."""
+    return max(number for number, name in enumerate(cloud.watcher.operations, start=1) if name == operation)
+
+
+@pytest.mark.parametrize("bucket", BUCKETS)
+@pytest.mark.parametrize("still", [True, False], ids=["still refused", "granted meanwhile"])
+def test_a_copy_that_is_there_is_not_taken_for_tagged(ledgered: Ledgered, bucket: str, *, still: bool) -> None:
+    """Its tags were refused, and the function killed right after it: what is told of them is what it carries."""
+    cloud = ledgered.cloud
+    record = cloud.upload("a.png", picture("NUDE"), bucket=bucket, tags=MINE)
+    copies: list[WireCall] = []
+
+    def refuse_the_tags_and_die(call: WireCall) -> Fault | None:
+        if call.operation != "CopyObject":
+            return None
+        copies.append(call)
+        ledgered.kill_after = len(cloud.watcher.calls) if len(copies) > 1 else ledgered.kill_after
+        return Fault(status=403, code="AccessDenied") if len(copies) == 1 else None
+
+    cloud.watcher.spoil = refuse_the_tags_and_die
+    assert ledgered.deliver(record, kill_after=10_000) is None
+    ((held, _),) = cloud.held()
+    assert cloud.tags("quarantine", held) == {}
+    cloud.watcher.spoil = refusing("PutObjectTagging", "quarantine") if still else lambda _: None
+    (document,) = cloud.deliver(record, delivery=2)
+    outcome = document["outcome"]
+    assert outcome["status"] == "quarantined"
+    assert cloud.tags("quarantine", held) == ({} if still else {**MINE, **outcome["tags"]})
+    assert (outcome["tags"] == {}) is ("is not known" in (outcome["tag_note"] or "")) is still
+
+
+def test_a_source_that_changes_under_an_old_copy_lends_it_no_tags(ledgered: Ledgered) -> None:
+    """The copy was there, and while its tags are looked for somebody writes other bytes with others."""
+    cloud = ledgered.cloud
+    record = cloud.upload("a.png", picture("NUDE"), tags=MINE)
+    cloud.watcher.calls.clear()
+    cloud.deliver(cloud.upload("probe.png", picture("NUDE"), tags=MINE))
+    kill = cloud.watcher.operations.index("CopyObject") + 1
+    assert ledgered.deliver(record, kill_after=kill) is None
+    before = {key: cloud.tags("quarantine", key) for key, _ in cloud.held()}
+    second: list[Record] = []
+
+    def overwrite(call: WireCall) -> None:
+        if call.operation == "GetObjectTagging" and copied(cloud) and not second:
+            second.append(cloud.upload("a.png", picture("GOOD"), tags={"owner": "eve"}))
+
+    cloud.watcher.spoil = overwrite
+    cloud.watcher.calls.clear()
+    (document,) = cloud.deliver(record, delivery=2)
+    assert document["outcome"]["status"] == "quarantined"
+    assert document["outcome"]["tags"] == {}
+    assert {key: cloud.tags("quarantine", key) for key, _ in cloud.held()} == before
+    assert cloud.tags("uploads", "a.png") == {"owner": "eve"}
+
+
+def copied(cloud: WardenCloud) -> bool:
+    """Whether the function asked for a copy in this delivery."""
+    return "CopyObject" in cloud.watcher.operations

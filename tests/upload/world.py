@@ -188,9 +188,10 @@ class World:
         now = self._now(found.version_id)
         if now is None or now.crc64 != found.crc64:
             raise ObjectChanged("other bytes")
+        is_new = copy.key not in self.held
         if self.held.setdefault(copy.key, (found, copy))[0].crc64 != found.crc64:
             raise PlaceTaken("other bytes are there")
-        return Copied()
+        return Copied(is_tagged=is_new)
 
     def find(self, bucket: str, key: str) -> StoredObject | None:
         """See Quarantine."""

@@ -93,7 +93,7 @@ class OssQuarantine:
 
     def _copy_at_once(self, found: StoredObject, copy: HeldCopy) -> Copied:
         request_id, note = send_tagged(copy, partial(self._write, found, copy))
-        return Copied(note, request_id)
+        return Copied(note, request_id, is_tagged=note is None)
 
     def _write(self, found: StoredObject, copy: HeldCopy, headers: dict[str, str]) -> str:
         """Answers with the id of the request."""

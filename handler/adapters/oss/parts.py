@@ -87,7 +87,7 @@ class PartsCopier:
         """Go on with the first of these uploads that fits, or begin one; what does not fit is given up.
 
         `Copied.request_id` is empty where the copy was completed already. An upload that was carried on has the tags
-        with which it was begun, and no note of them.
+        with which it was begun, if any, and no note of them.
         """
         upload, parts, note = self._resume(found, copy, unfinished) or self._begin(copy)
         try:
@@ -98,7 +98,7 @@ class PartsCopier:
             raise
         if upload in unfinished:
             self.abort(copy, unfinished[unfinished.index(upload) + 1 :])
-        return Copied(note, request_id)
+        return Copied(note, request_id, is_tagged=note is None and upload not in unfinished)
 
     def part_bytes(self, found: StoredObject) -> int:
         """How large each part but the last is: always the same for a source, and another for another source.
