@@ -7,7 +7,7 @@ from handler.events import LINK_EVENTS
 from handler.model import Action, Decision, Mode, Outcome, Status, Verdict, assert_never
 from handler.ports import StoredObject
 from handler.upload.judging import Answer
-from handler.upload.marking import Task, look, own_tags, plan, write
+from handler.upload.marking import Task, look, own_tags, plan, put, write
 from handler.upload.moving import delete, quarantine
 from handler.upload.progress import Progress, Run, name_of
 from handler.upload.releases import Release
@@ -118,7 +118,7 @@ def _mark(task: Task) -> Outcome:
     elif not tags.ours and task.decision.action is Action.TAG:
         held = quarantine(task)
         return replace(held, tag_note=join_notes(NO_SLOT, held.tag_note))
-    unseen = write(task.run, task.found, tags.tags) if tags.ours else None
+    unseen = put(task.run, task.found, tags) if tags.ours else None
     return Outcome(
         task.progress.upload,
         status,

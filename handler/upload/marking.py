@@ -41,6 +41,11 @@ def look(found: StoredObject, store: Store) -> StoredObject:
     return replace(now, is_current=found.is_current)
 
 
+def put(run: Run, found: StoredObject, planned: TagPlan) -> str | None:
+    """Give it these tags, if it has others. Answers and raises as `write` does."""
+    return None if planned.is_in_place else write(run, found, planned.tags)
+
+
 def write(run: Run, found: StoredObject, tags: dict[str, str]) -> str | None:
     """Replace the tags, and look back: in a bucket without versions they may have met other bytes.
 
@@ -62,7 +67,9 @@ def plan(task: Task, status: Status, *, evict: bool, is_fresh: bool) -> TagPlan:
     """Plan the tags of the object. `is_fresh`: it was looked at just now. Raises what reading its tags raises."""
     # A look at a link counts no tags.
     is_counted = is_fresh and not task.found.is_symlink
-    return plan_over(task.run.services.tags.read_tags(task.found, is_fresh=is_counted), task, status, evict=evict)
+    present = task.run.services.tags.read_tags(task.found, is_fresh=is_counted)
+    planned = plan_over(present, task, status, evict=evict)
+    return replace(planned, is_in_place=planned.tags == present)
 
 
 def own_tags(task: Task, present: dict[str, str]) -> tuple[dict[str, str], str | None]:

@@ -11,7 +11,7 @@ from handler.model import Action, Outcome, Status
 from handler.policy.rules import QuarantineRules
 from handler.ports import Copied, HeldCopy, Store, StoredObject
 from handler.upload.holding import held_copy, held_key
-from handler.upload.marking import Task, look, plan, plan_over, write
+from handler.upload.marking import Task, look, plan, plan_over, put
 from handler.upload.tagging import TagPlan, join_notes
 
 # What keeps an object where it is, whoever asks, or as long as nobody mends it.
@@ -99,7 +99,7 @@ def _mark_unmoved(task: Task, location: str, error: str) -> Outcome:
     task.run.services.meter.ends_s = float("inf")
     try:
         tags = plan(task, status, evict=True, is_fresh=not task.found.is_pinned)
-        unseen = write(task.run, task.found, tags.tags)
+        unseen = put(task.run, task.found, tags)
         ours, note = tags.ours, join_notes(tags.note, unseen)
     except (*UNMOVABLE, StoreUnavailable) as exc:
         error = f"{error}; nor could it be marked: {exc}"

@@ -18,11 +18,15 @@ ILLEGAL = re.compile(r"[^A-Za-z0-9 +\-=._:/]")
 
 @dataclass(frozen=True, slots=True)
 class TagPlan:
-    """`tags`: all that the object shall carry. `ours`: those of them that are ours. `note`: what had no room."""
+    """`tags`: all that the object shall carry. `ours`: those of them that are ours. `note`: what had no room.
+
+    `is_in_place`: it carries exactly these already.
+    """
 
     tags: dict[str, str]
     ours: dict[str, str]
     note: str | None = None
+    is_in_place: bool = False
 
     def noting(self, note: str) -> "TagPlan":
         """The plan with one more note."""

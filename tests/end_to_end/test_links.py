@@ -376,10 +376,12 @@ def test_with_tag_every_link_is_marked_unverified(ledgered: Ledgered, way: str, 
 
 
 def test_with_tag_twin_links_are_each_marked(ledgered: Ledgered) -> None:
-    """In a versioned bucket no version of a link stays without a mark."""
+    """In a versioned bucket no version of a link stays without a mark, and none is marked by each event again."""
     cloud = start(ledgered, AVATARS + "failures: {symlink: tag}\n")
     records = [put(cloud, "versioned") for _ in range(3)]
+    cloud.watcher.calls.clear()
     documents = settle(cloud, *records)
+    assert cloud.watcher.operations.count("PutObjectTagging") == 3
     assert {document["outcome"]["status"] for document in documents} == {"unverified"}
     marks = [cloud.tags("versioned", KEY, version) for version in links(cloud, "versioned")]
     assert [mark.get("moderation-status") for mark in marks] == ["unverified"] * 3

@@ -333,3 +333,16 @@ def test_a_source_that_changes_under_an_old_copy_lends_it_no_tags(ledgered: Ledg
 def copied(cloud: WardenCloud) -> bool:
     """Whether the function asked for a copy in this delivery."""
     return "CopyObject" in cloud.watcher.operations
+
+
+@pytest.mark.parametrize("bucket", BUCKETS)
+@pytest.mark.parametrize("word", ["GOOD", "SPAM"])
+def test_a_mark_that_is_there_is_not_written_again(cloud: WardenCloud, word: str, bucket: str) -> None:
+    """Without a ledger a redelivery is judged again: what it finds is what it would write."""
+    record = cloud.upload("a.png", picture(word), bucket=bucket, tags=MINE)
+    (first,) = cloud.deliver(record)
+    cloud.watcher.calls.clear()
+    (again,) = cloud.deliver(record, delivery=2)
+    assert "PutObjectTagging" not in cloud.watcher.operations
+    assert again["outcome"]["tags"] == first["outcome"]["tags"] != {}
+    assert cloud.tags(bucket, "a.png") == {**MINE, **first["outcome"]["tags"]}

@@ -18,7 +18,7 @@ from tests.end_to_end.warden_cloud import Document, WardenCloud, picture
 
 BUCKETS = ["uploads", "versioned"]
 # Of one delivery to OSS, the ledger's among them, and those of a retry that looks what the delivery before had taken.
-MOST_OSS_CALLS = 23
+MOST_OSS_CALLS = 22
 Spoil = Callable[[WireCall], Fault | None]
 
 
