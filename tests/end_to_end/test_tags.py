@@ -346,3 +346,31 @@ def test_a_mark_that_is_there_is_not_written_again(cloud: WardenCloud, word: str
     assert "PutObjectTagging" not in cloud.watcher.operations
     assert again["outcome"]["tags"] == first["outcome"]["tags"] != {}
     assert cloud.tags(bucket, "a.png") == {**MINE, **first["outcome"]["tags"]}
+
+
+@pytest.mark.parametrize("bucket", BUCKETS)
+@pytest.mark.parametrize("refusals", [1, 2], ids=["once", "for good"])
+def test_tags_that_can_not_be_read_stop_no_quarantine(cloud: WardenCloud, bucket: str, refusals: int) -> None:
+    """What was refused before the copy is tried once more after it; then it is told."""
+    cloud.warm_up()
+    left = [Fault(status=403, code="AccessDenied")] * refusals
+    cloud.watcher.spoil = lambda call: left.pop() if call.operation == "GetObjectTagging" and left else None
+    document = cloud.moderate("a.png", picture("NUDE"), bucket=bucket, tags=MINE)
+    ((held, _),) = cloud.held()
+    outcome = document["outcome"]
+    assert outcome["status"] == "quarantined"
+    assert cloud.tags("quarantine", held) == {**(MINE if refusals == 1 else {}), **outcome["tags"]}
+    assert ("the user's tags are not on the copy" in (outcome["tag_note"] or "")) is (refusals > 1)
+
+
+@pytest.mark.parametrize("bucket", BUCKETS)
+def test_a_copy_that_takes_no_tags_is_told_as_untagged(cloud: WardenCloud, bucket: str) -> None:
+    """What OSS refused with the copy is not asked of it again."""
+    refused = [Fault(status=403, code="AccessDenied")]
+    cloud.watcher.spoil = lambda call: refused.pop() if call.operation == "CopyObject" and refused else None
+    document = cloud.moderate("a.png", picture("NUDE"), bucket=bucket, tags=MINE)
+    ((held, _),) = cloud.held()
+    assert (document["outcome"]["status"], document["outcome"]["tags"]) == ("quarantined", {})
+    assert cloud.tags("quarantine", held) == {}
+    assert "the copy is untagged" in document["outcome"]["tag_note"]
+    assert "PutObjectTagging" not in cloud.watcher.operations
