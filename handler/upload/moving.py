@@ -16,6 +16,8 @@ from handler.upload.tagging import TagPlan, join_notes
 
 # What keeps an object where it is, whoever asks, or as long as nobody mends it.
 UNMOVABLE = (OperatorError, CannotCopy)
+# Who changes the tags all the time is not waited for.
+MOST_TAKEOVERS = 3
 UNKNOWN_TAGS = "the copy was there already, and which tags it carries is not known"
 
 
@@ -171,30 +173,32 @@ def _plan_copy(task: Task) -> TagPlan:
 def _take_over_tags(
     task: Task, copy: HeldCopy, planned: TagPlan, there: TagPlan, *, is_refused: bool
 ) -> tuple[Task, TagPlan]:
-    """Put the user's tags of now on the copy, and look once more at what has no version of its own.
+    """Put the user's tags on the copy until it has those of now; then look at what has no version of its own.
 
     `planned` were meant for the copy, `there` are known to be on it. Raises ObjectGone or ObjectChanged.
     """
     if is_refused:
         return _look_last(task), there
-    latest = _plan_latest(task, planned)
-    if latest.tags == there.tags:
-        return _look_last(task), latest
-    # Where others lie there by now, the tags are theirs.
-    task = _look_last(task)
-    held = replace(task.found, bucket=copy.bucket, key=copy.key, version_id=None)
-    try:
-        task.run.services.tags.write_tags(held, latest.tags)
-    except (OperatorError, StoreUnavailable) as exc:
-        latest = there.noting(f"the latest tags are not on the copy: {exc}")
-    return _look_last(task), latest
+    for _ in range(MOST_TAKEOVERS):
+        latest = _plan_latest(task, there if there.tags else planned)
+        if latest.tags == there.tags:
+            return _look_last(task), latest
+        # Where others lie there by now, the tags are theirs.
+        task = _look_last(task)
+        held = replace(task.found, bucket=copy.bucket, key=copy.key, version_id=None)
+        try:
+            task.run.services.tags.write_tags(held, latest.tags)
+        except (OperatorError, StoreUnavailable) as exc:
+            return _look_last(task), there.noting(f"the latest tags are not on the copy: {exc}")
+        there = latest
+    return _look_last(task), there.noting("the tags kept changing: the latest may not be on the copy")
 
 
-def _plan_latest(task: Task, planned: TagPlan) -> TagPlan:
+def _plan_latest(task: Task, known: TagPlan) -> TagPlan:
     try:
         present = task.run.services.tags.read_tags(task.found)
     except (OperatorError, StoreUnavailable) as exc:
-        return planned.noting(f"the user's tags are not on the copy, or not the latest: {exc}")
+        return known.noting(f"the user's tags are not on the copy, or not the latest: {exc}")
     return plan_over(present, task, Status.QUARANTINED, evict=True)
 
 

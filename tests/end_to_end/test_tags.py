@@ -374,3 +374,23 @@ def test_a_copy_that_takes_no_tags_is_told_as_untagged(cloud: WardenCloud, bucke
     assert cloud.tags("quarantine", held) == {}
     assert "the copy is untagged" in document["outcome"]["tag_note"]
     assert "PutObjectTagging" not in cloud.watcher.operations
+
+
+@pytest.mark.parametrize("bucket", BUCKETS)
+@pytest.mark.parametrize("changes", [1, 10])
+def test_tags_that_change_while_they_are_taken_over(cloud: WardenCloud, bucket: str, changes: int) -> None:
+    """The copy gets them until it has those of now; who changes them all the time keeps nothing where it is."""
+    left = list(range(changes))
+
+    def change(call: WireCall) -> None:
+        if call.service == "green" or (call.bucket == "quarantine" and call.operation == "PutObjectTagging" and left):
+            set_tags(cloud, bucket, "a.png", {"owner": f"ann {left.pop() if call.service == 'oss' else ''}"})
+
+    cloud.watcher.spoil = change
+    document = cloud.moderate("a.png", picture("NUDE"), bucket=bucket)
+    ((held, _),) = cloud.held()
+    assert document["outcome"]["status"] == "quarantined"
+    assert ("kept changing" in (document["outcome"]["tag_note"] or "")) is (changes > 1)
+    assert cloud.versions(bucket, "a.png") == []
+    assert cloud.watcher.operations.count("PutObjectTagging") == min(changes + 1, 3)
+    assert cloud.tags("quarantine", held)["owner"] == ("ann 0" if changes == 1 else "ann 8")

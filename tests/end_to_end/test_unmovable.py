@@ -17,8 +17,9 @@ from tests.end_to_end.test_crash_matrix import PART_BYTES, seldom
 from tests.end_to_end.warden_cloud import Document, WardenCloud, picture
 
 BUCKETS = ["uploads", "versioned"]
-# Of one delivery to OSS, the ledger's among them, and those of a retry that looks what the delivery before had taken.
-MOST_OSS_CALLS = 22
+# Of one delivery to OSS, the ledger's among them, and those of a retry that looks what the delivery before had
+# taken, and sees to the tags of a copy that was there.
+MOST_OSS_CALLS = 23
 Spoil = Callable[[WireCall], Fault | None]
 
 
