@@ -52,13 +52,16 @@ def held_copy(  # noqa: PLR0913  (each names a part of the provenance)
     decision: Decision,
     verdict: Verdict | None,
     acl: str | None = None,
+    given_up: tuple[str, ...] = (),
 ) -> HeldCopy:
     """Describe the copy: the bytes' own headers and metadata, and where they came from and why.
 
     Provenance wins over the user's metadata past 8 KB and where names collide; what is displaced, and what HTTP can't
     carry in a header (anything but printable ASCII), goes to the sidecar. `acl` is the bytes' own, where it is known.
+    `given_up` names the user's tags that are not among `tags`.
     """
-    provenance = _provenance(found, upload, decision, verdict, acl)
+    more = {"acl": acl or "", "tags-given-up": ", ".join(given_up)}
+    provenance = _provenance(found, upload, decision, verdict, more)
     kept, displaced = _fit(found.metadata, METADATA_BYTES - _size(provenance))
     headers = {name: value for name, value in found.headers.items() if _printable(value)}
     lost_headers = {name: value for name, value in found.headers.items() if name not in headers}
@@ -75,7 +78,7 @@ def held_copy(  # noqa: PLR0913  (each names a part of the provenance)
 
 
 def _provenance(
-    found: StoredObject, upload: Upload, decision: Decision, verdict: Verdict | None, acl: str | None
+    found: StoredObject, upload: Upload, decision: Decision, verdict: Verdict | None, more: dict[str, str]
 ) -> dict[str, str]:
     """What a restore and an appeal need; URL-encoded, because a header carries only ASCII."""
     facts = {
@@ -88,8 +91,8 @@ def _provenance(
         "labels": join_labels(decision.findings),
         "request-id": upload.request_id,
         "green-request-id": verdict.request_id if verdict else "",
-        "acl": acl or "",
         "storage-class": found.storage_class,
+        **more,
     }
     return {PREFIX + name: quote(value, errors="replace") for name, value in facts.items() if value}
 

@@ -154,6 +154,7 @@ def _describe(task: Task, tags: TagPlan) -> tuple[HeldCopy, str | None]:
         decision=task.decision,
         verdict=progress.verdict,
         acl=acl,
+        given_up=tags.given_up,
     )
     return copy, note
 

@@ -20,13 +20,14 @@ ILLEGAL = re.compile(r"[^A-Za-z0-9 +\-=._:/]")
 class TagPlan:
     """`tags`: all that the object shall carry. `ours`: those of them that are ours. `note`: what had no room.
 
-    `is_in_place`: it carries exactly these already.
+    `is_in_place`: it carries exactly these already. `given_up`: the names of the user's tags that gave way to ours.
     """
 
     tags: dict[str, str]
     ours: dict[str, str]
     note: str | None = None
     is_in_place: bool = False
+    given_up: tuple[str, ...] = ()
 
     def noting(self, note: str) -> "TagPlan":
         """The plan with one more note."""
@@ -49,7 +50,7 @@ def plan_tags(present: dict[str, str], wanted: dict[str, str], *, prefix: str, e
     kept = {key: value for key, value in users.items() if key not in dropped}
     ours = dict([status, *others[: MOST_TAGS - 1 - len(kept)]])
     missing = [key for key in wanted if key not in ours]
-    return TagPlan({**ours, **kept}, ours, _note(dropped, missing))
+    return TagPlan({**ours, **kept}, ours, _note(dropped, missing), tuple(dropped))
 
 
 def join_notes(*notes: str | None) -> str | None:

@@ -74,8 +74,9 @@ def plan_restore(account: Account, where: Where, location: str) -> Restore:
     if there is not None and not (is_done or unfinished):
         _refuse_newer(held, there)
     rest = _read_rest(account, held)
-    copy = _describe(held, rest, _restored_tags(account, held, where.tag_prefix))
-    return Restore(held, copy, there, is_done, unfinished, tuple(_notes(held, rest, unfinished)))
+    tags, given_up = _restored_tags(account, held, where.tag_prefix)
+    notes = (*_notes(held, rest, unfinished), *_tag_notes(held, given_up))
+    return Restore(held, _describe(held, rest, tags), there, is_done, unfinished, notes)
 
 
 def _find_copy(account: Account, where: Where, location: str) -> StoredObject:
@@ -117,11 +118,20 @@ def _notes(held: Held, rest: Rest, unfinished: Noted | None) -> Iterator[str]:
         )
 
 
-def _restored_tags(account: Account, held: Held, prefix: str) -> dict[str, str]:
-    """The user's own tags, after ours that says `passed`; as many as OSS allows."""
+def _tag_notes(held: Held, given_up: list[str]) -> Iterator[str]:
+    gone = held.facts.get("tags-given-up")
+    if gone:
+        yield f"the user's tag {gone!r} gave way to ours when it was quarantined, and does not come back"
+    if given_up:
+        yield f"the user's tags {', '.join(map(repr, given_up))} are left out: OSS allows {MOST_TAGS}, with ours"
+
+
+def _restored_tags(account: Account, held: Held, prefix: str) -> tuple[dict[str, str], list[str]]:
+    """The user's own tags, after ours that says `passed`, as many as OSS allows; and the names of those given up."""
     present = account.store().read_tags(held.copy)
-    users = {name: value for name, value in present.items() if not name.startswith(prefix)}
-    return dict([(f"{prefix}status", "passed"), *sorted(users.items())][:MOST_TAGS])
+    users = sorted((name, value) for name, value in present.items() if not name.startswith(prefix))
+    room = MOST_TAGS - 1
+    return dict([(f"{prefix}status", "passed"), *users[:room]]), [name for name, _ in users[room:]]
 
 
 def _describe(held: Held, rest: Rest, tags: dict[str, str]) -> HeldCopy:

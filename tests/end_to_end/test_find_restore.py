@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from moto.s3.models import FakeKey
+from oss2.models import Tagging, TaggingRule
 
 from handler.adapters.ledger import OssLedger
 from handler.adapters.oss.copying import OssQuarantine
@@ -612,6 +613,34 @@ def test_what_does_not_come_back_is_said(
     assert all(text in note for text, note in zip(noted, said["notes"], strict=True))
     text = run("restore", location, *REASON).stdout
     assert text.count("note  ") == len(noted)
+
+
+TEN_TAGS = {f"t{number}": "x" for number in range(10)}
+
+
+def test_a_tag_that_gave_way_at_the_quarantine_is_said(ledgered: Ledgered) -> None:
+    """OSS allows ten, and one of ours was needed: the copy remembers whose place it took."""
+    location = quarantine(ledgered.cloud, "a.png", tags=TEN_TAGS)
+    said = json.loads(run("restore", location, *REASON, "--json").stdout)
+    assert said["notes"] == ["the user's tag 't9' gave way to ours when it was quarantined, and does not come back"]
+
+
+def test_a_tag_that_gives_way_at_the_restore_is_said(ledgered: Ledgered) -> None:
+    """Where the copy got more tags meanwhile, the note names what is left out before anything is done."""
+    cloud = ledgered.cloud
+    location = quarantine(cloud, "a.png")
+    cloud.bucket("quarantine").put_object_tagging(location.partition("/")[2], tagging(TEN_TAGS))
+    said = json.loads(run("restore", location, *REASON, "--json").stdout)
+    assert said["notes"] == ["the user's tags 't9' are left out: OSS allows 10, with ours"]
+    assert said["object"]["tags"] == {"moderation-status": "passed", **dict.fromkeys(sorted(TEN_TAGS)[:9], "x")}
+
+
+def tagging(tags: dict[str, str]) -> Tagging:
+    """As oss2 wants them."""
+    rule = TaggingRule()
+    for name, value in tags.items():
+        rule.add(name, value)
+    return Tagging(rule)
 
 
 def write_provenance(cloud: WardenCloud, location: str, facts: dict[str, str]) -> None:
