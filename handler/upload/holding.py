@@ -14,6 +14,8 @@ from handler.upload.tagging import join_labels
 # not documented: it is counted here.
 METADATA_BYTES = 8 * 1024
 PREFIX = "warden-"
+# What a copy says of a source that was not encrypted; the copy itself may be, by the default of its bucket.
+NOT_ENCRYPTED = "none"
 SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,10}$")
 NOT_IN_A_KEY = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -92,6 +94,7 @@ def _provenance(
         "request-id": upload.request_id,
         "green-request-id": verdict.request_id if verdict else "",
         "storage-class": found.storage_class,
+        "encryption": found.encryption.get("x-oss-server-side-encryption", NOT_ENCRYPTED),
         **more,
     }
     return {PREFIX + name: quote(value, errors="replace") for name, value in facts.items() if value}

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 
 from handler.errors import ObjectGone, WardenError
 from handler.ports import ARCHIVE_CLASSES, HeldCopy, StoredObject
-from handler.upload.holding import PREFIX
+from handler.upload.holding import NOT_ENCRYPTED, PREFIX
 from handler.upload.releases import SAME_MOMENT_S, is_of
 from handler.upload.tagging import MOST_TAGS
 from scripts.operations.account import Account, read_object, sha256_of
@@ -75,7 +75,7 @@ def plan_restore(account: Account, where: Where, location: str) -> Restore:
         _refuse_newer(held, there)
     rest = _read_rest(account, held)
     tags, given_up = _restored_tags(account, held, where.tag_prefix)
-    notes = (*_notes(held, rest, unfinished), *_tag_notes(held, given_up))
+    notes = (*_notes(held, rest, unfinished), *_encryption_notes(held), *_tag_notes(held, given_up))
     return Restore(held, _describe(held, rest, tags), there, is_done, unfinished, notes)
 
 
@@ -118,6 +118,14 @@ def _notes(held: Held, rest: Rest, unfinished: Noted | None) -> Iterator[str]:
         )
 
 
+def _encryption_notes(held: Held) -> Iterator[str]:
+    if held.copy.encryption and "encryption" not in held.facts:
+        yield (
+            "the copy does not say whether the object was encrypted, so it is brought back encrypted as the copy is "
+            f"({', '.join(held.copy.encryption.values())}): whoever reads it needs that key"
+        )
+
+
 def _tag_notes(held: Held, given_up: list[str]) -> Iterator[str]:
     gone = held.facts.get("tags-given-up")
     if gone:
@@ -147,7 +155,7 @@ def _describe(held: Held, rest: Rest, tags: dict[str, str]) -> HeldCopy:
         tags=tags,
         acl=acl if acl in ACLS else "default",
         storage_class=storage_class if storage_class in CLASSES else None,
-        encryption=held.copy.encryption,
+        encryption={} if held.facts.get("encryption") == NOT_ENCRYPTED else held.copy.encryption,
     )
 
 

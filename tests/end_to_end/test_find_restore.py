@@ -615,6 +615,33 @@ def test_what_does_not_come_back_is_said(
     assert text.count("note  ") == len(noted)
 
 
+def test_a_key_of_the_quarantine_stays_there(ledgered: Ledgered) -> None:
+    """Its bucket encrypts by default what was not encrypted: that comes back as it was, for whoever could read it."""
+    cloud = ledgered.cloud
+    cloud.oss.encrypt_by_default("quarantine", "KMS", "key-of-the-quarantine")
+    location = quarantine(cloud, "a.png")
+    said = json.loads(run("restore", location, *REASON, "--yes", "--json").stdout)
+    assert (said["object"]["encryption"], said["notes"]) == ({}, [])
+    assert encryption_of(cloud, "uploads") == {}
+
+
+def test_a_key_that_may_be_the_quarantines_is_said(ledgered: Ledgered) -> None:
+    """An older copy does not say what its source had: never less protected, and a note names the key."""
+    cloud = ledgered.cloud
+    cloud.oss.encrypt_by_default("quarantine", "KMS", "key-of-the-quarantine")
+    location = quarantine(cloud, "a.png")
+    del stored(cloud, *location.split("/", 1)).metadata["x-oss-meta-warden-encryption"]
+    (note,) = json.loads(run("restore", location, *REASON, "--yes", "--json").stdout)["notes"]
+    assert "encrypted as the copy is (KMS, key-of-the-quarantine)" in note
+    assert encryption_of(cloud, "uploads")["x-oss-server-side-encryption-key-id"] == "key-of-the-quarantine"
+
+
+def encryption_of(cloud: WardenCloud, bucket: str) -> dict[str, str]:
+    """How OSS encrypted `a.png`."""
+    head = cloud.bucket(bucket).head_object("a.png").headers
+    return {name: value for name, value in head.items() if name.startswith("x-oss-server-side-")}
+
+
 TEN_TAGS = {f"t{number}": "x" for number in range(10)}
 
 

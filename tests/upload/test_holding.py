@@ -119,6 +119,7 @@ def test_copy_says_where_it_came_from() -> None:
         "warden-etag": UPLOAD.etag,
         "warden-version": "v1",
         "warden-storage-class": "Standard",
+        "warden-encryption": "none",
         "warden-uploaded-at": "2022-08-13T06%3A45%3A43.000Z",
         "warden-policy": "default%3A0123abcd",
         "warden-rule": "adult/s%C3%A4fe",
