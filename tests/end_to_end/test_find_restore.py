@@ -1,52 +1,31 @@
 """`warden find` and `warden restore`, run against the stand-ins."""
 
 import json
-import os
-from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
-from moto.s3.models import FakeKey
+from click.testing import CliRunner
 from oss2.models import Tagging, TaggingRule
 
 from handler.adapters.ledger import OssLedger
 from handler.adapters.oss.copying import OssQuarantine
-from handler.ports import Copied, HeldCopy, StoredObject
+from handler.ports import Copied
 from handler.upload.releases import old_release_name, release_folder
 from scripts.cli.__main__ import warden
 from scripts.localcloud.wire import Fault
 from tests.end_to_end.ledgered_cloud import Ledgered
-from tests.end_to_end.warden_cloud import APP, Record, WardenCloud, picture
+from tests.end_to_end.operator_cloud import (
+    REASON,
+    event_of_the_copy,
+    quarantine,
+    releases,
+    run,
+    stored,
+    twin_of,
+)
+from tests.end_to_end.warden_cloud import Record, WardenCloud, picture
 
-REASON = ("--reason", "a statue", "--by", "ann")
-
-
-@pytest.fixture(autouse=True)
-def operator(ledgered: Ledgered, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The operator's environment."""
-    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", APP.access_key_id)
-    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", APP.access_key_secret)
-    monkeypatch.delenv("ALIBABA_CLOUD_SECURITY_TOKEN", raising=False)
-    monkeypatch.setenv("OSS_ENDPOINT", ledgered.cloud.oss.endpoint)
-    monkeypatch.delenv("WATCHED_BUCKETS")
-    assert os.environ["LEDGER_BUCKET"] == "ledger"
-
-
-@pytest.fixture(autouse=True)
-def _named_copies(ledgered: Ledgered, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every copy says which request finished it; where the adapter does not, its event does."""
-    hold = OssQuarantine.hold
-
-    def hold_named(
-        self: OssQuarantine, found: StoredObject, copy: HeldCopy, *, keep_going: Callable[[], None]
-    ) -> Copied:
-        copied = hold(self, found, copy, keep_going=keep_going)
-        request_id = ledgered.cloud.records[-1]["responseElements"]["requestId"]
-        return replace(copied, request_id=copied.request_id or request_id)
-
-    monkeypatch.setattr(OssQuarantine, "hold", hold_named)
+pytestmark = pytest.mark.usefixtures("operator")
 
 
 class Interrupted(BaseException):
@@ -69,12 +48,6 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, location: str, killed_at: tuple[t
             CliRunner().invoke(warden, ["restore", location, *REASON, "--yes"])
 
 
-def releases(cloud: WardenCloud) -> list[Any]:
-    """Every release of the ledger, as JSON."""
-    keys = [key for key in cloud.keys("ledger") if key.startswith("release/")]
-    return [json.loads(cloud.body("ledger", key))["release"] for key in keys]
-
-
 def write_old_release(cloud: WardenCloud, key: str, etag: str) -> None:
     """Write a release as the first layout had it."""
     release = {"bucket": "uploads", "key": key, "etag": etag, "by": "ann", "reason": "a statue"}
@@ -82,29 +55,9 @@ def write_old_release(cloud: WardenCloud, key: str, etag: str) -> None:
     cloud.bucket("ledger").put_object(old_release_name("uploads", key, etag), json.dumps(record))
 
 
-def run(*arguments: str, code: int = 0) -> Result:
-    """Run a command; it has to end with that code."""
-    result = CliRunner().invoke(warden, arguments)
-    assert result.exit_code == code, result.output
-    return result
-
-
 def find(key: str, *arguments: str, bucket: str = "uploads", code: int = 0) -> Any:  # noqa: ANN401
     """What `find --json` says."""
     return json.loads(run("find", key, "--bucket", bucket, "--json", *arguments, code=code).stdout)
-
-
-def quarantine(cloud: WardenCloud, key: str = "a/ä b.png", bucket: str = "uploads", **uploaded: Any) -> str:  # noqa: ANN401
-    """Have a picture quarantined; where it is held."""
-    document = cloud.moderate(key, picture("NUDE"), bucket=bucket, **uploaded)
-    assert document["outcome"]["status"] == "quarantined"
-    return str(document["outcome"]["location"])
-
-
-def event_of_the_copy(cloud: WardenCloud) -> Record:
-    """The event of the latest copy into a watched bucket."""
-    copies = [record for record in cloud.records if record["eventName"] == "ObjectCreated:CopyObject"]
-    return next(r for r in reversed(copies) if r["oss"]["bucket"]["name"] in {"uploads", "versioned"})
 
 
 def latest_upload(cloud: WardenCloud) -> Record:
@@ -178,7 +131,7 @@ def test_an_upload_that_comes_meanwhile_is_not_overwritten(ledgered: Ledgered) -
         """Uploads right before the copy."""
 
         def before(self, call: Any) -> Fault | None:  # noqa: ANN401
-            if call.operation == "CopyObject" and cloud.oss.observer is self:
+            if call.operation == "UploadPartCopy" and cloud.oss.observer is self:
                 cloud.oss.observer = cloud.watcher
                 cloud.upload("a.png", picture("GOOD"))
             return None
@@ -317,13 +270,6 @@ def test_a_release_is_of_the_object_that_landed(ledgered: Ledgered, bucket: str)
     assert cloud.keys("ledger").count(release_folder(bucket, "a.png") + "1.json") == 1
 
 
-def stored(cloud: WardenCloud, bucket: str, key: str) -> FakeKey:
-    """The object itself, of which no request can change what is to be changed."""
-    found = cloud.oss._store.current(bucket, key)  # noqa: SLF001
-    assert found is not None
-    return found
-
-
 def copy_over(cloud: WardenCloud, body: bytes, *, like: Record) -> Record:
     """Copy other bytes over `a.png`, with the etag and the time of what that event is of; no two real ones are needed.
 
@@ -337,11 +283,6 @@ def copy_over(cloud: WardenCloud, body: bytes, *, like: Record) -> Record:
     record = cloud.records[-1]
     record["oss"]["object"]["eTag"] = like["oss"]["object"]["eTag"]
     return record
-
-
-def twin_of(body: bytes) -> bytes:
-    """Other bytes of the same length, in which the same is seen."""
-    return body[:-1] + bytes([body[-1] ^ 1])
 
 
 def test_an_md5_twin_of_a_restored_object_is_judged(ledgered: Ledgered) -> None:
@@ -551,11 +492,12 @@ def test_a_release_of_the_old_layout_counts_for_an_hour(ledgered: Ledgered, hour
     location = quarantine(cloud, "a.png")
     write_old_release(cloud, "a.png", str(cloud.records[0]["oss"]["object"]["eTag"]))
     cloud.bucket().copy_object("quarantine", location.partition("/")[2], "a.png")
+    copied = cloud.records[-1]
     ledgered.age(hours=hours)
     again = run("restore", location, *REASON, code=0 if status == "passed" else 1)
     assert ("is back already" in again.stdout) == (status == "passed")
     assert find("a.png")["traces"][0]["release"] == {"state": "restored", "by": "ann", "reason": "a statue"}
-    (document,) = cloud.deliver(event_of_the_copy(cloud))
+    (document,) = cloud.deliver(copied)
     assert document["outcome"]["status"] == status
 
 
