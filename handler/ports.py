@@ -113,12 +113,14 @@ class Copied:
     """What became of a copy.
 
     `note`: what it had to go without. `request_id` is that of the request that finished it, which its event names
-    too; empty where the copy was there already. `is_tagged`: it was begun here with all its tags; which are on one that
-    an earlier delivery made, or began, nobody knows.
+    too; empty where the copy was there already. `version_id` is that of the copy, where the answer named one.
+    `is_tagged`: it was begun here with all its tags; which are on one that an earlier delivery made, or began, nobody
+    knows.
     """
 
     note: str | None = None
     request_id: str = ""
+    version_id: str | None = None
     is_tagged: bool = False
 
 
@@ -198,6 +200,12 @@ class Quarantine(Protocol):
 
     def find(self, bucket: str, key: str) -> StoredObject | None:
         """The copy at that place, or None."""
+
+    def sha256(self, found: StoredObject, *, keep_going: Callable[[], None]) -> str:
+        """The SHA-256 of exactly these bytes, in hexadecimal, wherever they are; read within one delivery.
+
+        `keep_going` as above. Raises ObjectGone, ObjectChanged, OperatorError and StoreUnavailable.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,11 @@ def judge(progress: Progress, run: Run, found: StoredObject) -> Answer:
     The look that found them is the look after an earlier verdict. Raises OperatorError and StoreUnavailable.
     """
     entry, services = progress.entry, run.services
-    release = entry.find_release(progress.upload, found)
+    release = entry.find_release(
+        progress.upload,
+        found,
+        lambda: services.quarantine.sha256(found, keep_going=lambda: run.keep_going(entry)),
+    )
     if release is not None:
         return Answer(release, is_exact=True)
     paid = entry.find_verdict(found, run.policy.moderation.service)

@@ -234,16 +234,19 @@ class Entry:
             return None
         return replace(known.verdict, billed=0)
 
-    def find_release(self, upload: Upload, found: StoredObject) -> Release | None:
+    def find_release(self, upload: Upload, found: StoredObject, read: Callable[[], str]) -> Release | None:
         """The release by which the upload passes; looked for only where a restore may have put the bytes there.
 
-        Raises StoreUnavailable while a restore of such bytes is under way.
+        So not for an ordinary upload, for which it would be one call more; but for what stands in the place of one.
+        `read` answers with the SHA-256 of what was found. Raises what that raises, and StoreUnavailable while a restore
+        of such bytes is under way.
         """
-        if found.is_symlink or not (self.is_takeover or upload.event_name in RESTORING_EVENTS):
+        is_ordinary = upload.event_name not in RESTORING_EVENTS and upload.etag == self.upload.etag
+        if found.is_symlink or (is_ordinary and not self.is_takeover):
             return None
         listing = self.ledger.look("release", release_folder(found.bucket, found.key))
         releases = self._read_releases(found, listing)
-        release = choose(releases, upload, found, now=listing.now, is_redelivery=self.is_takeover)
+        release = choose(releases, upload, found, now=listing.now, read=read)
         return release or self._find_old_release(found)
 
     def _read_releases(self, found: StoredObject, listing: Listing) -> Iterator[Release]:

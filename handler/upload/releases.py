@@ -3,14 +3,16 @@
 Under `release/<SHA-256 of bucket and key>/`: `<n>.json`, one a restore, counted from 1. First it is an intent (these
 bytes are about to be copied back), then it is completed by what landed under the key. A release is for that one object
 and never for an etag: an etag is an MD5 at best, and other bytes with the same one are made in seconds. Nor is a CRC-64
-a proof against an uploader's will, so an upload of its own, by another request than the restore's, is judged.
+or the second of Last-Modified a proof against an uploader's will: the restore has compared the SHA-256 of what landed,
+and what can be overwritten since is read once more before it passes. Whose event it was that found it does not matter
+then: of twins of one moment each event deals with one, and none says which is its own.
 Until 0.1.0 a release was `release/<SHA-256 of bucket, key and etag>.json`, and for an etag: such a one counts only for
 what was written about when it was.
 """
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
@@ -27,8 +29,6 @@ RELEASES = "release/"
 NUMBERED = re.compile(r"([1-9][0-9]{0,8})\.json")
 # Each costs a read, and restores are made by hand: what lies below these is not asked for, and so the upload is judged.
 MOST_READ = 32
-# An event's time and Last-Modified are of clocks that may differ, and the latter is cut to seconds.
-SAME_MOMENT_S = 2.0
 # A restore of the old layout wrote its release, then copied: a large object in parts.
 OLD_LAYOUT_S = 3_600.0
 # 9999-12-31, the last day that can be written as text.
@@ -40,7 +40,7 @@ class Landed(msgspec.Struct, frozen=True):
     """The object that a restore left under the key.
 
     `request_id` is that of the request that finished the copy, which its event names too; empty where that is not
-    known, because the restore was interrupted. The rest is as in StoredObject.
+    known, because its answer was lost or the restore was interrupted. The rest is as in StoredObject.
     """
 
     request_id: str
@@ -53,7 +53,8 @@ class Landed(msgspec.Struct, frozen=True):
 class Release(msgspec.Struct, frozen=True):
     """Somebody says that these bytes under this key are right, and why.
 
-    `source` is the place in quarantine that they come from, `etag`, `crc64` and `size_bytes` are of the copy there.
+    `source` is the place in quarantine that they come from, `etag`, `crc64`, `size_bytes` and `sha256` (in
+    hexadecimal) are of the copy there.
     `until`: after this, in seconds since 1970 by the ledger's clock, a restore that has not completed it is taken for
     dead. `landed` is None until it is completed.
     """
@@ -64,6 +65,7 @@ class Release(msgspec.Struct, frozen=True):
     etag: str
     crc64: str | None
     size_bytes: int
+    sha256: str
     until: Annotated[float, msgspec.Meta(ge=0, le=LATEST)]
     by: str
     reason: str
@@ -99,16 +101,17 @@ def read_release(record: Document, bucket: str, key: str) -> Release:
 
 
 def choose(
-    releases: Iterable[Release], upload: Upload, found: StoredObject, *, now: float, is_redelivery: bool
+    releases: Iterable[Release], upload: Upload, found: StoredObject, *, now: float, read: Callable[[], str]
 ) -> Release | None:
     """The first of the releases by which the upload, whose bytes are those found, passes; None: it is judged.
 
-    `now` is in seconds since 1970 by the ledger's clock. Raises StoreUnavailable where these bytes may be those of a
-    restore that has not completed its release yet: neither judged nor passed, they wait for another delivery.
+    `now` is in seconds since 1970 by the ledger's clock; `read` answers with the SHA-256 of what was found. Raises what
+    that raises, and StoreUnavailable where these bytes may be those of a restore that has not completed its release
+    yet: neither judged nor passed, they wait for another delivery.
     """
     under_way = None
     for release in releases:
-        if passes(release, upload, found, is_redelivery=is_redelivery):
+        if passes(release, upload, found, read):
             return release
         if under_way is None and is_under_way(release, found, now):
             under_way = release
@@ -121,19 +124,18 @@ def choose(
     return None
 
 
-def passes(release: Release, upload: Upload, found: StoredObject, *, is_redelivery: bool) -> bool:
-    """Whether the upload needs no verdict: it is the restore's own, or the redelivery of one that came before it.
+def passes(release: Release, upload: Upload, found: StoredObject, read: Callable[[], str]) -> bool:
+    """Whether what was found is what this release is for: a version for ever, and all else by its SHA-256.
 
-    `is_redelivery`: another delivery was at work on the upload before this one.
+    What is archived nobody can read, us included: there the restore's own request has to do.
     """
-    landed = release.landed
-    if landed is None or not is_of(release, found):
+    if release.landed is None or not is_of(release, found):
         return False
-    if landed.request_id and landed.request_id == upload.request_id:
+    if found.is_pinned:
         return True
-    # Where no CRC-64 tells, etag, size and second do not prove that these are the same bytes: judged.
-    is_proven = found.is_pinned or found.crc64 is not None
-    return is_redelivery and is_proven and _is_not_later(upload, landed)
+    if found.is_archived:
+        return bool(upload.request_id) and upload.request_id == release.landed.request_id
+    return read() == release.sha256
 
 
 def is_of(release: Release, found: StoredObject) -> bool:
@@ -173,7 +175,7 @@ def read_old_release(record: Document, bucket: str, key: str, etag: str) -> Rele
     old: _OldRelease = read_as(_OldRelease, check_version(record).get("release"))
     if (old.bucket, old.key, old.etag) != (bucket, key, etag):
         raise BadRecord("it releases something else")
-    return Release(bucket, key, str(record.get("source", "")), etag, None, 0, 0.0, old.by, old.reason)
+    return Release(bucket, key, str(record.get("source", "")), etag, None, 0, "", 0.0, old.by, old.reason)
 
 
 def counts_by_time(written_at: float, found: StoredObject) -> bool:
@@ -185,19 +187,6 @@ def counts_by_time(written_at: float, found: StoredObject) -> bool:
 def _digest(*names: str) -> str:
     """64 digits over a JSON list, which no two different lists of names share."""
     return sha256(json.dumps(names).encode()).hexdigest()
-
-
-def _is_not_later(upload: Upload, landed: Landed) -> bool:
-    """Whether the event is of before the restore, or of its moment; no where either time can't be read."""
-    landed_at = _read_http_date(landed.last_modified)
-    try:
-        uploaded_at = datetime.fromisoformat(upload.uploaded_at.replace("Z", "+00:00"))
-    except ValueError:
-        return False
-    # A time without a zone would be read by the zone of this machine.
-    if landed_at is None or uploaded_at.tzinfo is None:
-        return False
-    return uploaded_at.timestamp() <= landed_at + SAME_MOMENT_S
 
 
 def _read_http_date(date: str) -> float | None:

@@ -5,7 +5,6 @@ import time
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
 import click
@@ -13,14 +12,12 @@ import click
 from handler.adapters.ledger import OssLedger
 from handler.adapters.oss.connection import OssConnection, translated
 from handler.adapters.oss.copying import OssQuarantine
-from handler.adapters.oss.store import OssStore, version_of
+from handler.adapters.oss.store import OssStore
 from handler.credentials import Credentials
 from handler.errors import BadSettings, WardenError
 from handler.meter import Meter
-from handler.ports import StoredObject
 
 KEYS = "ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET (with ALIBABA_CLOUD_SECURITY_TOKEN for STS)"
-CHUNK_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -102,22 +99,6 @@ def read_object(connection: OssConnection, bucket: str, key: str) -> bytes:
 
     with translated("read", bucket, key):
         return read()
-
-
-def sha256_of(connection: OssConnection, found: StoredObject) -> str:
-    """The SHA-256 of exactly these bytes, as stored, in hexadecimal; they are never held whole.
-
-    Raises ObjectGone, ObjectChanged, OperatorError and StoreUnavailable.
-    """
-    digest = sha256()
-    with translated("read", found.bucket, found.key):
-        headers = {"If-Match": f'"{found.etag}"'}
-        answer = connection.bucket(found.bucket).get_object(found.key, headers=headers, params=version_of(found))
-        with answer:
-            # oss2 would unpack what its uploader declared to be gzip.
-            while chunk := answer.resp.response.raw.read(CHUNK_BYTES):
-                digest.update(chunk)
-    return digest.hexdigest()
 
 
 @contextmanager

@@ -88,8 +88,8 @@ def is_released_by_etag(ledger: OssLedger, found: StoredObject) -> bool:
     return read_release_of_etag(ledger, found.bucket, found.key, found.etag) is not None
 
 
-def begin_release(ledger: OssLedger, held: Held, grounds: Grounds) -> Noted:
-    """Write that a restore of what is held is about to copy it back, under the next number.
+def begin_release(ledger: OssLedger, held: Held, sha256: str, grounds: Grounds) -> Noted:
+    """Write that a restore of what is held, with this SHA-256, is about to copy it back, under the next number.
 
     Raises CannotRelease where others take every number, OperatorError and StoreUnavailable.
     """
@@ -98,7 +98,7 @@ def begin_release(ledger: OssLedger, held: Held, grounds: Grounds) -> Noted:
     listing = ledger.look(folder)
     until = listing.now + INTENT_LIFE_S + copy.size_bytes / SLOWEST_COPY_BYTES_S
     release = Release(
-        bucket, key, copy.location, copy.etag, copy.crc64, copy.size_bytes, until, grounds.by, grounds.reason
+        bucket, key, copy.location, copy.etag, copy.crc64, copy.size_bytes, sha256, until, grounds.by, grounds.reason
     )
     first = max(newest_first(listing.written_at), default=0) + 1
     for number in range(first, first + MOST_TRIES):

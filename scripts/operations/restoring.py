@@ -5,15 +5,16 @@ Killed anywhere, it is run again: an intent whose bytes are there already is com
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 
 from handler.errors import ObjectGone, WardenError
-from handler.ports import ARCHIVE_CLASSES, HeldCopy, StoredObject
+from handler.ports import ARCHIVE_CLASSES, Copied, HeldCopy, StoredObject
 from handler.upload.holding import NOT_ENCRYPTED, PREFIX
-from handler.upload.releases import SAME_MOMENT_S, is_of
+from handler.upload.releases import is_of
+from handler.upload.scanning import SAME_MOMENT
 from handler.upload.tagging import MOST_TAGS
-from scripts.operations.account import Account, read_object, sha256_of
+from scripts.operations.account import Account, read_object
 from scripts.operations.provenance import SIDECAR, Held, read_held, read_sidecar
 from scripts.operations.releases import (
     Grounds,
@@ -25,7 +26,6 @@ from scripts.operations.releases import (
     read_releases,
 )
 
-SAME_MOMENT = timedelta(seconds=SAME_MOMENT_S)
 # What OSS calls an object's own ACL, and its class (vendor's API reference, PutObjectACL and PutObject).
 ACLS = frozenset({"default", "private", "public-read", "public-read-write"})
 CLASSES = frozenset({"Standard", "IA", *ARCHIVE_CLASSES})
@@ -112,10 +112,7 @@ def _notes(held: Held, rest: Rest, unfinished: Noted | None) -> Iterator[str]:
     if storage_class in ARCHIVE_CLASSES:
         yield f"it is brought back as it was, {storage_class}: nobody can read it before you restore it at OSS"
     if unfinished is not None:
-        yield (
-            "its copy was there already and only its release was missing; an event of that copy that was not delivered "
-            "before is judged like any other upload's, and then this is to be done once more"
-        )
+        yield "its copy was there already and only its release was missing"
 
 
 def _encryption_notes(held: Held) -> Iterator[str]:
@@ -168,9 +165,11 @@ def carry_out(account: Account, where: Where, plan: Restore, grounds: Grounds) -
     if plan.unfinished is not None and plan.beneath is not None:
         complete_interrupted(ledger, plan.unfinished, plan.beneath, grounds)
         return _find_restored(account, held)
-    noted = begin_release(ledger, held, grounds)
+    noted = begin_release(ledger, held, _sha256_of(account, held.copy), grounds)
     copied = quarantine.hold(held.copy, plan.copy, keep_going=lambda: None)
-    complete_release(ledger, noted, _find_restored(account, held), copied.request_id, grounds)
+    landed = _find_restored(account, held)
+    _refuse_another(account, noted, copied, landed)
+    complete_release(ledger, noted, landed, copied.request_id, grounds)
     # Only now nothing can take it for an upload of its own any more.
     restored = _find_restored(account, held)
     if copied.note:
@@ -183,11 +182,29 @@ def _find_restored(account: Account, held: Held) -> StoredObject:
     restored = account.quarantine().find(held.bucket, held.key)
     if restored is None or not _may_hold_same_bytes(restored, held.copy):
         what = "is gone again" if restored is None else "another upload came over it"
-        raise CannotRestore(
-            f"{held.bucket}/{held.key!r} was copied and {what}; scripts/warden find says what happened; the copy in "
-            "quarantine is still there"
-        )
+        raise CannotRestore(_what_became(held.bucket, held.key, what))
     return restored
+
+
+def _what_became(bucket: str, key: str, what: str) -> str:
+    place = f"{bucket}/{key!r}"
+    return (
+        f"{place} was copied and {what}; scripts/warden find says what happened; the copy in quarantine is still there"
+    )
+
+
+def _refuse_another(account: Account, noted: Noted, copied: Copied, landed: StoredObject) -> None:
+    """Refuse what lies there in the place of the copy: an uploader makes other bytes of its size and CRC-64 at will.
+
+    What is archived can't be read; there the answer has to name it.
+    """
+    is_named = copied.version_id == landed.version_id
+    if landed.is_archived:
+        is_copy = is_named and bool(copied.request_id)
+    else:
+        is_copy = (is_named or not copied.request_id) and _sha256_of(account, landed) == noted.release.sha256
+    if not is_copy:
+        raise CannotRestore(_what_became(noted.release.bucket, noted.release.key, "another upload came over it"))
 
 
 def _is_restored(account: Account, where: Where, held: Held, there: StoredObject) -> bool:
@@ -207,8 +224,11 @@ def _find_unfinished(account: Account, where: Where, held: Held, there: StoredOb
     if intent is None or not _may_hold_same_bytes(there, held.copy):
         return None
     # What an uploader may have put there meanwhile can have any size, CRC-64 and etag: only the bytes tell.
-    is_same = sha256_of(account.connect(), there) == sha256_of(account.connect(), held.copy)
-    return intent if is_same else None
+    return intent if _sha256_of(account, there) == intent.release.sha256 else None
+
+
+def _sha256_of(account: Account, found: StoredObject) -> str:
+    return account.quarantine().sha256(found, keep_going=lambda: None)
 
 
 def _may_hold_same_bytes(one: StoredObject, other: StoredObject) -> bool:

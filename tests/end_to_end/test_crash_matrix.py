@@ -8,6 +8,7 @@ import itertools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -63,8 +64,9 @@ def restore(cloud: WardenCloud, bucket: str, key: str) -> Record:
     head = cloud.bucket(bucket).head_object(key).headers
     version_id, crc64 = head.get("x-oss-version-id"), head["x-oss-hash-crc64ecma"]
     landed = Landed(copied["responseElements"]["requestId"], stored["eTag"], crc64, version_id, head["Last-Modified"])
+    digest = sha256(picture("NUDE")).hexdigest()
     release = Release(
-        bucket, key, "quarantine/x", stored["eTag"], crc64, stored["size"], 0.0, "ann", "a statue", landed
+        bucket, key, "quarantine/x", stored["eTag"], crc64, stored["size"], digest, 0.0, "ann", "a statue", landed
     )
     cloud.bucket("ledger").put_object(release_folder(bucket, key) + "1.json", json.dumps(release_record(release)))
     return copied

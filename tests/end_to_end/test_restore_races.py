@@ -6,9 +6,19 @@ from typing import Any
 
 import pytest
 
+from handler.adapters.oss.copying import OssQuarantine
+from handler.ports import Copied
 from scripts.localcloud.wire import Fault, WireCall
 from tests.end_to_end.ledgered_cloud import Ledgered
-from tests.end_to_end.operator_cloud import REASON, event_of_the_copy, quarantine, run
+from tests.end_to_end.operator_cloud import (
+    REASON,
+    event_of_the_copy,
+    quarantine,
+    releases,
+    run,
+    stored,
+    twin_of,
+)
 from tests.end_to_end.warden_cloud import Document, WardenCloud, picture
 
 pytestmark = pytest.mark.usefixtures("operator")
@@ -57,11 +67,14 @@ def restores_in(cloud: WardenCloud, bucket: str) -> list[Any]:
 
 @both
 def test_a_lost_answer_makes_no_second_copy(ledgered: Ledgered, bucket: str) -> None:
-    """OSS made the copy and its answer was lost: one object, one event."""
+    """OSS made the copy and its answer was lost: one object, one event, and that passes."""
     cloud = ledgered.cloud
     location = quarantine(cloud, "a.png", bucket=bucket)
     restore(cloud, location, Between("CompleteMultipartUpload", lambda: Fault(drop="after")))
-    assert len(restores_in(cloud, bucket)) == 1
+    (copied,) = restores_in(cloud, bucket)
+    (document,) = cloud.deliver(copied)
+    assert ending(document) == RELEASED
+    assert cloud.keys(bucket) == ["a.png"]
 
 
 @both
@@ -93,3 +106,70 @@ def test_the_same_picture_put_in_the_moment_of_its_restore(
     documents = [cloud.deliver(record)[0] for record in ((put, copied) if is_first else (copied, put))]
     assert sorted(map(ending, documents)) == [RELEASED, ("quarantined", "nudity")]
     assert cloud.versions("versioned", "a.png") == [restored]
+
+
+def forge(cloud: WardenCloud, bucket: str, location: str) -> None:
+    """Put other bytes there, with size and CRC-64 of what is held; the stand-in is told to say so."""
+    cloud.upload("a.png", twin_of(picture("NUDE")), bucket=bucket)
+    held = stored(cloud, *location.split("/", 1))
+    stored(cloud, bucket, "a.png").metadata["x-oss-hash-crc64ecma"] = held.metadata["x-oss-hash-crc64ecma"]
+
+
+# Before the copy is complete (a version lies beneath it then, and has its own event), and before the first look at it.
+@pytest.mark.parametrize(
+    ("bucket", "operation"),
+    [("uploads", "CompleteMultipartUpload"), ("uploads", "HeadObject"), ("versioned", "HeadObject")],
+)
+def test_what_comes_to_the_place_of_the_copy_is_not_released(
+    ledgered: Ledgered, monkeypatch: pytest.MonkeyPatch, bucket: str, operation: str
+) -> None:
+    """Size and CRC-64 are made on purpose: the bytes are compared before the release is complete."""
+    cloud = ledgered.cloud
+    location = quarantine(cloud, "a.png", bucket=bucket)
+    between = Between("", lambda: forge(cloud, bucket, location))
+    hold = OssQuarantine.hold
+
+    def hold_and_arm(self: OssQuarantine, *args: Any, **named: Any) -> Copied:  # noqa: ANN401
+        between.operation = operation
+        return hold(self, *args, **named)
+
+    monkeypatch.setattr(OssQuarantine, "hold", hold_and_arm)
+    said = restore(cloud, location, between, code=1)
+    assert "another upload came over it" in said
+    assert between.times == 0
+    assert [release["landed"] for release in releases(cloud)] == [None]
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+def test_a_forgery_within_the_second_of_the_restore_is_judged(ledgered: Ledgered, *, is_own: bool) -> None:
+    """Etag, size, CRC-64 and time are those of the restored object; whichever event finds it, and however often."""
+    cloud = ledgered.cloud
+    location = quarantine(cloud, "a.png")
+    run("restore", location, *REASON, "--yes")
+    restored = event_of_the_copy(cloud)
+    modified = stored(cloud, "uploads", "a.png").last_modified
+    forge(cloud, "uploads", location)
+    put, forged = cloud.records[-1], stored(cloud, "uploads", "a.png")
+    put["oss"]["object"]["eTag"] = restored["oss"]["object"]["eTag"]
+    forged._etag, forged.last_modified = restored["oss"]["object"]["eTag"].lower(), modified  # noqa: SLF001
+    event = restored if is_own else put
+    cloud.watcher.spoil = lambda call: Fault(status=500, code="Down") if call.service == "green" else None
+    (waits,) = cloud.deliver(event)
+    assert waits["outcome"]["status"] == "failed"
+    cloud.watcher.spoil = lambda _: None
+    (document,) = cloud.deliver(event, delivery=2)
+    assert document["decision"]["rule"] == "nudity"
+
+
+@both
+def test_an_upload_that_went_leaves_the_restored_object_alone(ledgered: Ledgered, bucket: str) -> None:
+    """Its event finds the restored one in its place, at its first delivery: that passes too."""
+    cloud = ledgered.cloud
+    location = quarantine(cloud, "a.png", bucket=bucket)
+    put = cloud.upload("a.png", picture("NUDE"), bucket=bucket)
+    version_id = stored(cloud, bucket, "a.png").version_id if bucket == "versioned" else None
+    cloud.bucket(bucket).delete_object("a.png", params={"versionId": version_id} if version_id else None)
+    run("restore", location, *REASON, "--yes")
+    documents = [cloud.deliver(record)[0] for record in (put, event_of_the_copy(cloud))]
+    assert ("quarantined", "nudity") not in [ending(document) for document in documents if document["decision"]]
+    assert cloud.body(bucket, "a.png") == picture("NUDE")

@@ -212,7 +212,7 @@ def test_without_a_ledger_every_claim_is_the_first() -> None:
     unclaimed = Entry.begin(copied, delivery, LenientLedger(none, copied, lambda *_, **__: None), lambda: 0.0, 300)
     entry = take_claim(unclaimed, lambda: 0.0, lambda _: None, 1.0)
     assert isinstance(entry, Entry)
-    assert entry.find_release(copied, FOUND) is None
+    assert entry.find_release(copied, FOUND, lambda: "") is None
     entry.keep(FOUND, VERDICT, is_exact=True)
     entry.close(DONE, None)
     assert none.look("x/") == Listing(0.0, {})
@@ -238,7 +238,7 @@ def test_a_ledger_of_the_first_layout_is_read() -> None:
     restored = replace(UPLOAD, key="c.png", event_name="ObjectCreated:CopyObject")
     written_at = datetime(2026, 11, 22, 9, 30, tzinfo=timezone.utc).timestamp()
     shelf.written_at.update(dict.fromkeys([name for name in shelf.records if name.startswith("release/")], written_at))
-    release = taken.find_release(restored, replace(FOUND, key="c.png"))
+    release = taken.find_release(restored, replace(FOUND, key="c.png"), lambda: "")
     assert release is not None
     assert (release.by, release.reason) == ("ann", "a statue")
 

@@ -26,7 +26,6 @@ from handler.upload.releases import (
     is_of,
     newest_first,
     old_release_name,
-    passes,
     read_old_release,
     read_release,
     release_folder,
@@ -41,7 +40,8 @@ LAST_MODIFIED = format_datetime(RESTORED_AT, usegmt=True)
 THERE = StoredObject("uploads", "a.png", "E1", LAST_MODIFIED, 5, crc64="77")
 PINNED = replace(THERE, version_id="v1")
 RESTORE = "5A-OF-THE-RESTORE"
-INTENT = Release("uploads", "a.png", "quarantine/held/x", "E1", "77", 5, NOW + 900, "ann", "a statue")
+SHA256, OTHER_SHA256 = "ab" * 32, "cd" * 32
+INTENT = Release("uploads", "a.png", "quarantine/held/x", "E1", "77", 5, SHA256, NOW + 900, "ann", "a statue")
 COPY_EVENT = replace(
     UPLOAD, event_name="ObjectCreated:CopyObject", request_id=RESTORE, uploaded_at=RESTORED_AT.isoformat()
 )
@@ -56,62 +56,55 @@ def completed(there: StoredObject, request_id: str = RESTORE) -> Release:
 
 
 def ask(
-    *releases: Release, upload: Upload, found: StoredObject, now: float = NOW, is_redelivery: bool = False
+    *releases: Release,
+    upload: Upload = COPY_EVENT,
+    found: StoredObject = THERE,
+    now: float = NOW,
+    sha256: str | None = SHA256,
 ) -> object:
-    """What is chosen."""
-    return choose(releases, upload, found, now=now, is_redelivery=is_redelivery)
+    """What is chosen; `sha256` is that of the bytes, None where they are not to be read."""
+
+    def read() -> str:
+        assert sha256 is not None
+        return sha256
+
+    return choose(releases, upload, found, now=now, read=read)
 
 
-@pytest.mark.parametrize("there", [THERE, PINNED, replace(THERE, crc64=None)], ids=["plain", "pinned", "no CRC-64"])
-def test_the_event_of_the_restore_passes(there: StoredObject) -> None:
-    """It is known by the request that made the copy, where the object is still the one that landed."""
+every_event = pytest.mark.parametrize("upload", [COPY_EVENT, STRANGER, OLDER_EVENT], ids=["own", "other", "older"])
+
+
+@every_event
+@pytest.mark.parametrize("there", [THERE, replace(THERE, crc64=None)], ids=["CRC-64", "no CRC-64"])
+def test_what_can_be_overwritten_passes_by_its_bytes(there: StoredObject, upload: Upload) -> None:
+    """Whose event it is matters not: etag, CRC-64, size and second are forged, and a SHA-256 is not."""
     release = completed(there)
-    assert ask(release, upload=COPY_EVENT, found=there) == release
+    assert ask(release, upload=upload, found=there) == release
+    assert ask(release, upload=upload, found=there, sha256=OTHER_SHA256) is None
 
 
-@pytest.mark.parametrize("is_redelivery", [False, True])
-@pytest.mark.parametrize("there", [THERE, PINNED], ids=["plain", "pinned"])
-def test_another_upload_passes_only_as_the_redelivery_of_an_older_event(
-    there: StoredObject,
-    is_redelivery: bool,  # noqa: FBT001
-) -> None:
-    """A live event by another request is judged, be its bytes ever so equal; a redelivery of later bytes too."""
-    release = completed(there)
-    assert ask(release, upload=STRANGER, found=there) is None
-    later = replace(STRANGER, uploaded_at=(RESTORED_AT + timedelta(seconds=3)).isoformat())
-    assert ask(release, upload=later, found=there, is_redelivery=is_redelivery) is None
-    assert ask(release, upload=OLDER_EVENT, found=there, is_redelivery=is_redelivery) == (
-        release if is_redelivery else None
-    )
+@every_event
+def test_a_version_passes_unread(upload: Upload) -> None:
+    """The restore has compared its bytes, and they are the same for ever."""
+    release = completed(PINNED)
+    assert ask(release, upload=upload, found=PINNED, sha256=None) == release
 
 
-@pytest.mark.parametrize(
-    ("seconds", "does_pass"), [(-86_400, True), (0, True), (2, True), (2.5, False), (86_400, False)]
-)
-def test_an_event_of_the_same_moment_is_an_older_one(seconds: float, does_pass: bool) -> None:  # noqa: FBT001
-    """The event of the restored copy itself is, where the restore was interrupted and nobody knows its request."""
-    release = completed(THERE, request_id="")
-    upload = replace(COPY_EVENT, uploaded_at=(RESTORED_AT + timedelta(seconds=seconds)).isoformat())
-    assert passes(release, upload, THERE, is_redelivery=True) == does_pass
+def test_what_is_archived_passes_for_the_restores_own_request() -> None:
+    """Nobody can read it; a version is the same for ever all the same."""
+    archived = replace(THERE, storage_class="Archive")
+    release = completed(archived)
+    assert ask(release, upload=COPY_EVENT, found=archived, sha256=None) == release
+    assert ask(release, upload=STRANGER, found=archived, sha256=None) is None
+    nameless = completed(archived, request_id="")
+    assert ask(nameless, upload=replace(COPY_EVENT, request_id=""), found=archived, sha256=None) is None
+    pinned = replace(PINNED, storage_class="Archive")
+    assert ask(completed(pinned), upload=STRANGER, found=pinned, sha256=None)
 
 
-def test_an_unknown_request_is_nobodys() -> None:
-    """An interrupted restore left no request id; an event without one is not its event."""
-    upload = replace(COPY_EVENT, request_id="")
-    assert not passes(completed(THERE, request_id=""), upload, THERE, is_redelivery=False)
-
-
-@pytest.mark.parametrize("time", ["", "yesterday", "2026-11-22T10:00:00", "9999-99-99T00:00:00Z"])
-def test_an_event_of_no_time_is_judged(time: str) -> None:
-    """Whether it is older can't be told, or only by the time zone of this machine."""
-    assert not passes(completed(THERE), replace(STRANGER, uploaded_at=time), THERE, is_redelivery=True)
-
-
-def test_an_object_of_no_time_is_judged() -> None:
-    """The same, where what OSS says can't be read."""
-    there = replace(THERE, last_modified="soon")
-    assert not passes(completed(there), STRANGER, there, is_redelivery=True)
-    assert not counts_by_time(NOW, there)
+def test_an_object_of_no_time_has_no_release_of_the_old_layout() -> None:
+    """What OSS says can't be read."""
+    assert not counts_by_time(NOW, replace(THERE, last_modified="soon"))
 
 
 CHANGES: dict[str, dict[str, Any]] = {
@@ -127,32 +120,22 @@ CHANGES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize(("upload", "is_redelivery"), [(COPY_EVENT, False), (OLDER_EVENT, True)], ids=["own", "older"])
-def test_another_object_is_judged(change: str, upload: Upload, is_redelivery: bool) -> None:  # noqa: FBT001
-    """Etag, size, time and CRC-64 have to be the same all together; a twin of the MD5 fits in all but one."""
-    assert (
-        ask(completed(THERE), upload=upload, found=replace(THERE, **CHANGES[change]), is_redelivery=is_redelivery)
-        is None
-    )
+def test_another_object_is_judged(change: str) -> None:
+    """Etag, size, time and CRC-64 have to be the same all together, before anything is read."""
+    assert ask(completed(THERE), found=replace(THERE, **CHANGES[change]), sha256=None) is None
 
 
 def test_a_version_is_known_by_its_id_alone() -> None:
     """The same bytes in another version are another upload."""
     release = completed(PINNED)
-    assert ask(release, upload=COPY_EVENT, found=replace(PINNED, version_id="v2")) is None
-    assert ask(release, upload=OLDER_EVENT, found=replace(PINNED, crc64=None), is_redelivery=True) == release
+    assert ask(release, found=replace(PINNED, version_id="v2")) is None
+    assert ask(release, upload=OLDER_EVENT, found=replace(PINNED, crc64=None)) == release
 
 
 def test_what_was_written_before_versioning_is_the_null_version() -> None:
     """Versioning that is switched on later does not unmake a release."""
     release = completed(THERE)
-    assert ask(release, upload=OLDER_EVENT, found=replace(THERE, version_id="null"), is_redelivery=True) == release
-
-
-def test_without_a_crc64_an_older_event_is_judged() -> None:
-    """Etag, size and second are no proof: others make the same on purpose."""
-    there = replace(THERE, crc64=None)
-    assert ask(completed(there), upload=OLDER_EVENT, found=there, is_redelivery=True) is None
+    assert ask(release, upload=OLDER_EVENT, found=replace(THERE, version_id="null")) == release
 
 
 @pytest.mark.parametrize("found", [THERE, PINNED, replace(THERE, crc64=None)], ids=["plain", "pinned", "no CRC-64"])
@@ -160,7 +143,7 @@ def test_without_a_crc64_an_older_event_is_judged() -> None:
 def test_while_a_restore_is_under_way_such_bytes_wait(found: StoredObject, upload: Upload) -> None:
     """Neither judged nor passed: the message says whom for, and until when."""
     with pytest.raises(StoreUnavailable, match=r"by 'ann' is under way until 2026-11-22T11:15:00\+00:00"):
-        ask(INTENT, upload=upload, found=found, is_redelivery=True)
+        ask(INTENT, upload=upload, found=found)
 
 
 @pytest.mark.parametrize("change", [{"crc64": "78"}, {"size_bytes": 6}])
@@ -171,7 +154,7 @@ def test_other_bytes_do_not_wait(change: dict[str, Any]) -> None:
 
 def test_an_intent_is_void_after_its_time() -> None:
     """A restore that was killed holds nothing up for ever, and frees nothing."""
-    assert ask(INTENT, upload=COPY_EVENT, found=THERE, now=INTENT.until, is_redelivery=True) is None
+    assert ask(INTENT, upload=COPY_EVENT, found=THERE, now=INTENT.until) is None
     assert not is_of(INTENT, THERE)
 
 
@@ -190,7 +173,7 @@ def test_older_releases_are_not_read_where_a_newer_one_decides() -> None:
             read.append(release)
             yield release
 
-    assert choose(releases(), COPY_EVENT, THERE, now=NOW, is_redelivery=False)
+    assert choose(releases(), COPY_EVENT, THERE, now=NOW, read=lambda: SHA256)
     assert len(read) == 1
 
 
@@ -213,7 +196,9 @@ def test_no_more_than_the_newest_are_read() -> None:
     def find() -> Release | None:
         ledger = LenientLedger(Shelf(), COPY_EVENT, lambda *_, **__: None)
         delivery = Delivery(1, request_id="1-a")
-        return Entry.begin(COPY_EVENT, delivery, ledger, lambda: 0.0, 60).find_release(COPY_EVENT, THERE)
+        return Entry.begin(COPY_EVENT, delivery, ledger, lambda: 0.0, 60).find_release(
+            COPY_EVENT, THERE, lambda: SHA256
+        )
 
     below = 100 - MOST_READ
     assert find() is None
@@ -242,17 +227,13 @@ releases = st.lists(
 )
 
 
-@given(objects, uploads, releases, st.sampled_from([NOW, NOW + 3600]), st.booleans())
+@given(objects, uploads, releases, st.sampled_from([NOW, NOW + 3600]), st.sampled_from([SHA256, OTHER_SHA256]))
 def test_nothing_passes_that_is_not_the_restored_object(
-    found: StoredObject,
-    upload: Upload,
-    known: list[Release],
-    now: float,
-    is_redelivery: bool,  # noqa: FBT001
+    found: StoredObject, upload: Upload, known: list[Release], now: float, sha256: str
 ) -> None:
-    """Whatever is in the ledger: who passes is that very object, by the restore's own request or from before it."""
+    """Whatever is in the ledger and whoever asks: what passes is that very object, a version or these very bytes."""
     try:
-        chosen = ask(*known, upload=upload, found=found, now=now, is_redelivery=is_redelivery)
+        chosen = ask(*known, upload=upload, found=found, now=now, sha256=sha256)
     except StoreUnavailable:
         assert INTENT in known
         assert now < INTENT.until
@@ -263,9 +244,7 @@ def test_nothing_passes_that_is_not_the_restored_object(
     landed = chosen.landed
     assert landed is not None
     assert (landed.version_id or "null") == (found.version_id or "null")
-    assert found.is_pinned or (landed.etag, landed.crc64) == (found.etag, found.crc64)
-    is_older = is_redelivery and "2027" not in upload.uploaded_at and (found.is_pinned or found.crc64 is not None)
-    assert landed.request_id == upload.request_id or is_older
+    assert found.is_pinned or (landed.etag, landed.crc64, sha256) == (found.etag, found.crc64, SHA256)
 
 
 def test_the_numbers_of_releases() -> None:

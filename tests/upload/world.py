@@ -199,6 +199,10 @@ class World:
         there = self.held.get(key)
         return there and replace(there[0], bucket=bucket, key=key)
 
+    def sha256(self, found: StoredObject, *, keep_going: Callable[[], None]) -> str:
+        """See Quarantine; nothing is released here."""
+        raise AssertionError((found, keep_going))
+
 
 @dataclass(frozen=True)
 class _Ledger:

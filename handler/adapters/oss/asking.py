@@ -11,7 +11,7 @@ from handler.adapters.oss.connection import OssConnection
 from handler.adapters.oss.errors import ARCHIVED_CODE, TAKEN_CODES, code_of
 from handler.adapters.oss.store import META, version_of
 from handler.errors import CannotCopy, OperatorError, StoreUnavailable, WardenError
-from handler.ports import HeldCopy, StoredObject
+from handler.ports import Copied, HeldCopy, StoredObject
 
 FORBID_OVERWRITE = {"x-oss-forbid-overwrite": "true"}
 Answer = TypeVar("Answer")
@@ -36,6 +36,11 @@ def send_tagged(copy: HeldCopy, send: Callable[[dict[str, str]], Answer]) -> tup
         if not copy.tags or is_taken(exc):
             raise
         return send(copy_headers(copy, {})), f"the copy is untagged: {exc}"
+
+
+def copied_by(answer: Any) -> Copied:  # noqa: ANN401  (an oss2 result)
+    """What the answer that finished a copy says of it."""
+    return Copied(request_id=str(answer.request_id), version_id=answer.versionid)
 
 
 def is_taken(exc: BaseException) -> bool:

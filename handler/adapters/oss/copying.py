@@ -7,6 +7,7 @@ there, a write over what a retention policy keeps 409 FileImmutable. CRC-64 of a
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from typing import Any
@@ -15,6 +16,7 @@ import oss2
 
 from handler.adapters.oss.asking import (
     FORBID_OVERWRITE,
+    copied_by,
     copy_conditions,
     copy_or_carry,
     is_taken,
@@ -60,6 +62,17 @@ class OssQuarantine:
         copy = self._store.head(bucket, key)
         return None if copy is None or copy.is_deletion else copy
 
+    def sha256(self, found: StoredObject, *, keep_going: Callable[[], None]) -> str:
+        """See Quarantine. No more than CHUNK_BYTES are held in memory."""
+        read = sha256()
+        for start in range(0, found.size_bytes, PIECE_BYTES):
+            keep_going()
+            size_bytes = min(PIECE_BYTES, found.size_bytes - start)
+            read = self._connection.call(
+                "read", found.bucket, found.key, partial(self._read_on, read, found, start, size_bytes)
+            )
+        return str(read.hexdigest())
+
     def hold(self, found: StoredObject, copy: HeldCopy, *, keep_going: Callable[[], None]) -> Copied:
         """See Quarantine. What has no CRC-64 must be compared within one delivery."""
         if copy.sidecar is not None:
@@ -92,24 +105,23 @@ class OssQuarantine:
         return copied
 
     def _copy_at_once(self, found: StoredObject, copy: HeldCopy) -> Copied:
-        request_id, note = send_tagged(copy, partial(self._write, found, copy))
-        return Copied(note, request_id, is_tagged=note is None)
+        copied, note = send_tagged(copy, partial(self._write, found, copy))
+        return replace(copied, note=note, is_tagged=note is None)
 
-    def _write(self, found: StoredObject, copy: HeldCopy, headers: dict[str, str]) -> str:
-        """Answers with the id of the request."""
+    def _write(self, found: StoredObject, copy: HeldCopy, headers: dict[str, str]) -> Copied:
         bucket = self._connection.bucket(copy.bucket)
         replacing = {"x-oss-metadata-directive": "REPLACE", "x-oss-tagging-directive": "REPLACE"}
 
-        def copy_it() -> str:
+        def copy_it() -> Copied:
             conditional = {**headers, **copy_conditions(found), **replacing}
             answer = bucket.copy_object(found.bucket, found.key, copy.key, conditional, version_of(found))
             # A connection whose answer was not read to its end is never used again.
             answer.resp.read()
-            return str(answer.request_id)
+            return copied_by(answer)
 
-        def carry() -> str:
+        def carry() -> Copied:
             with open_bytes(self._connection, found, 0, found.size_bytes) as body:
-                return str(bucket.put_object(copy.key, body, headers).request_id)
+                return copied_by(bucket.put_object(copy.key, body, headers))
 
         call = partial(self._connection.call, "copy", found.bucket, found.key)
         return copy_or_carry(found, lambda: call(copy_it), lambda: call(carry))
@@ -160,21 +172,10 @@ class OssQuarantine:
         if held.crc64 is not None and found.crc64 is not None:
             return held.crc64 == found.crc64
         try:
-            digest = self._digest(held, keep_going)
+            digest = self.sha256(held, keep_going=keep_going)
         except (ObjectChanged, ObjectGone) as exc:
             raise StoreUnavailable(f"the copy changed while it was compared: {exc}") from exc
-        return digest == self._digest(found, keep_going)
-
-    def _digest(self, found: StoredObject, keep_going: Callable[[], None]) -> bytes:
-        """The SHA-256 of exactly these bytes, of which no more than CHUNK_BYTES are held in memory."""
-        read = sha256()
-        for start in range(0, found.size_bytes, PIECE_BYTES):
-            keep_going()
-            size_bytes = min(PIECE_BYTES, found.size_bytes - start)
-            read = self._connection.call(
-                "read", found.bucket, found.key, partial(self._read_on, read, found, start, size_bytes)
-            )
-        return read.digest()
+        return digest == self.sha256(found, keep_going=keep_going)
 
     def _read_on(self, read: Any, found: StoredObject, start: int, size_bytes: int) -> Any:  # noqa: ANN401  (a hash)
         """The hash with one more piece; the one given stays as it is, for another try."""

@@ -8,7 +8,7 @@ UploadPartCopy takes the conditions of CopyObject. InitiateMultipartUpload and C
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from functools import partial
 from hashlib import sha256
@@ -18,6 +18,7 @@ from oss2.models import PartInfo
 
 from handler.adapters.oss.asking import (
     FORBID_OVERWRITE,
+    copied_by,
     copy_conditions,
     copy_or_carry,
     is_taken,
@@ -86,19 +87,19 @@ class PartsCopier:
     ) -> Copied:
         """Go on with the first of these uploads that fits, or begin one; what does not fit is given up.
 
-        `Copied.request_id` is empty where the copy was completed already. An upload that was carried on has the tags
-        with which it was begun, if any, and no note of them.
+        Where the copy was completed already, nothing is known of the request. An upload that was carried on has the
+        tags with which it was begun, if any, and no note of them.
         """
         upload, parts, note = self._resume(found, copy, unfinished) or self._begin(copy)
         try:
-            request_id = self._complete(copy, upload, self._send_missing(found, copy, upload, parts, keep_going))
+            copied = self._complete(copy, upload, self._send_missing(found, copy, upload, parts, keep_going))
         except BaseException as exc:
             if not self._resumes or isinstance(exc, ObjectChanged | ObjectGone | CannotCopy) or is_taken(exc):
                 self.abort(copy, [upload])
             raise
         if upload in unfinished:
             self.abort(copy, unfinished[unfinished.index(upload) + 1 :])
-        return Copied(note, request_id, is_tagged=note is None and upload not in unfinished)
+        return replace(copied, note=note, is_tagged=note is None and upload not in unfinished)
 
     def part_bytes(self, found: StoredObject) -> int:
         """How large each part but the last is: always the same for a source, and another for another source.
@@ -211,20 +212,20 @@ class PartsCopier:
         call = partial(self._connection.call, "copy", found.bucket, found.key)
         return PartInfo(number, copy_or_carry(found, lambda: call(copy_it), lambda: call(carry)))
 
-    def _complete(self, copy: HeldCopy, upload: Unfinished, parts: list[PartInfo]) -> str:
-        """Answers with the id of the request; with nothing where the upload is unknown by now.
+    def _complete(self, copy: HeldCopy, upload: Unfinished, parts: list[PartInfo]) -> Copied:
+        """Answers with what is known of the request: nothing where the upload is unknown by now.
 
         That is what a second try gets where the answer to the first was lost; the copy is looked at afterwards.
         """
         bucket = self._connection.bucket(copy.bucket)
         headers = {"x-oss-object-acl": copy.acl, **FORBID_OVERWRITE}
 
-        def complete() -> str:
+        def complete() -> Copied:
             try:
                 answer = bucket.complete_multipart_upload(copy.key, upload.upload_id, parts, headers=headers)
             except oss2.exceptions.NoSuchUpload:
-                return ""
+                return Copied()
             answer.resp.read()
-            return str(answer.request_id)
+            return copied_by(answer)
 
         return self._connection.call("copy", copy.bucket, copy.key, complete)
