@@ -193,9 +193,9 @@ class Quarantine(Protocol):
         """Copy exactly these bytes and verify the copy (size and CRC-64; read and compared where there is none).
 
         A copy that is there already and holds the same bytes is done. What takes longer than one call goes in parts,
-        which the next delivery carries on: `keep_going` is called before each, and raises StoreUnavailable where the
-        time is used up. Raises PlaceTaken where other bytes are there, ObjectChanged where the source is no longer
-        what was found, ObjectGone, CannotCopy, OperatorError, StoreUnavailable.
+        which the next delivery carries on: `keep_going` is called before each and before they are joined, and raises
+        StoreUnavailable where the time is used up. Raises PlaceTaken where other bytes are there, ObjectChanged where
+        the source is no longer what was found, ObjectGone, CannotCopy, OperatorError, StoreUnavailable.
         """
 
     def find(self, bucket: str, key: str) -> StoredObject | None:

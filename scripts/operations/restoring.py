@@ -166,7 +166,7 @@ def carry_out(account: Account, where: Where, plan: Restore, grounds: Grounds) -
         complete_interrupted(ledger, plan.unfinished, plan.beneath, grounds)
         return _find_restored(account, held)
     noted = begin_release(ledger, held, _sha256_of(account, held.copy), grounds)
-    copied = quarantine.hold(held.copy, plan.copy, keep_going=lambda: None)
+    copied = quarantine.hold(held.copy, plan.copy, keep_going=lambda: _refuse_late(account, plan))
     landed = _find_restored(account, held)
     _refuse_another(account, noted, copied, landed)
     complete_release(ledger, noted, landed, copied.request_id, grounds)
@@ -175,6 +175,22 @@ def carry_out(account: Account, where: Where, plan: Restore, grounds: Grounds) -
     if copied.note:
         raise CannotRestore(f"it is back, but {copied.note}")
     return restored
+
+
+def _refuse_late(account: Account, plan: Restore) -> None:
+    """Refuse what came since the plan: where there are versions OSS would put the copy over it.
+
+    Called until one call before the copy is there, and again where that is compared.
+    """
+    held = plan.held
+    there = account.quarantine().find(held.bucket, held.key)
+    if there is None or _may_hold_same_bytes(there, held.copy):
+        return
+    if plan.beneath is None or not there.holds_same_bytes_as(plan.beneath):
+        raise CannotRestore(
+            f"{held.bucket}/{held.key!r} got another upload meanwhile (etag {there.etag}, {there.last_modified}); "
+            "nothing was put over it; scripts/warden find says what it is"
+        )
 
 
 def _find_restored(account: Account, held: Held) -> StoredObject:

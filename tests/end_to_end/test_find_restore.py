@@ -132,7 +132,7 @@ def test_an_upload_that_comes_meanwhile_is_not_overwritten(ledgered: Ledgered) -
         """Uploads right before the copy."""
 
         def before(self, call: Any) -> Fault | None:  # noqa: ANN401
-            if call.operation == "UploadPartCopy" and cloud.oss.observer is self:
+            if call.operation == "CompleteMultipartUpload" and cloud.oss.observer is self:
                 cloud.oss.observer = cloud.watcher
                 cloud.upload("a.png", picture("GOOD"))
             return None

@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 
-from handler.adapters.oss.copying import OssQuarantine
-from handler.ports import Copied
 from scripts.localcloud.wire import Fault, WireCall
 from tests.end_to_end.ledgered_cloud import Ledgered
 from tests.end_to_end.operator_cloud import (
@@ -33,21 +31,28 @@ def ending(document: Document) -> tuple[str, str]:
 
 @dataclass
 class Between:
-    """What happens before the operator's calls of one operation; a Fault spoils the call."""
+    """What happens once, before or after the operator's call of that operation; a Fault before it spoils it."""
 
     operation: str
     happen: Callable[[], Fault | None]
-    times: int = 1
+    is_after: bool = False
+    has_happened: bool = False
 
     def before(self, call: WireCall) -> Fault | None:
         """See Observer."""
-        if call.operation != self.operation or not self.times:
-            return None
-        self.times -= 1
-        return self.happen()
+        return None if self.is_after else self._happen(call)
 
     def after(self, call: WireCall, status: int) -> None:
         """See Observer."""
+        del status
+        if self.is_after:
+            self._happen(call)
+
+    def _happen(self, call: WireCall) -> Fault | None:
+        if self.has_happened or call.operation != self.operation:
+            return None
+        self.has_happened = True
+        return self.happen()
 
 
 def restore(cloud: WardenCloud, location: str, between: Between, code: int = 0) -> str:
@@ -115,28 +120,16 @@ def forge(cloud: WardenCloud, bucket: str, location: str) -> None:
     stored(cloud, bucket, "a.png").metadata["x-oss-hash-crc64ecma"] = held.metadata["x-oss-hash-crc64ecma"]
 
 
-# Before the copy is complete (a version lies beneath it then, and has its own event), and before the first look at it.
-@pytest.mark.parametrize(
-    ("bucket", "operation"),
-    [("uploads", "CompleteMultipartUpload"), ("uploads", "HeadObject"), ("versioned", "HeadObject")],
-)
+# Put before it, a version lies beneath the copy, and has its own event.
+@pytest.mark.parametrize(("bucket", "is_after"), [("uploads", False), ("uploads", True), ("versioned", True)])
 def test_what_comes_to_the_place_of_the_copy_is_not_released(
-    ledgered: Ledgered, monkeypatch: pytest.MonkeyPatch, bucket: str, operation: str
+    ledgered: Ledgered, bucket: str, *, is_after: bool
 ) -> None:
     """Size and CRC-64 are made on purpose: the bytes are compared before the release is complete."""
     cloud = ledgered.cloud
     location = quarantine(cloud, "a.png", bucket=bucket)
-    between = Between("", lambda: forge(cloud, bucket, location))
-    hold = OssQuarantine.hold
-
-    def hold_and_arm(self: OssQuarantine, *args: Any, **named: Any) -> Copied:  # noqa: ANN401
-        between.operation = operation
-        return hold(self, *args, **named)
-
-    monkeypatch.setattr(OssQuarantine, "hold", hold_and_arm)
-    said = restore(cloud, location, between, code=1)
-    assert "another upload came over it" in said
-    assert between.times == 0
+    between = Between("CompleteMultipartUpload", lambda: forge(cloud, bucket, location), is_after=is_after)
+    assert "another upload came over it" in restore(cloud, location, between, code=1)
     assert [release["landed"] for release in releases(cloud)] == [None]
 
 
@@ -173,3 +166,27 @@ def test_an_upload_that_went_leaves_the_restored_object_alone(ledgered: Ledgered
     documents = [cloud.deliver(record)[0] for record in (put, event_of_the_copy(cloud))]
     assert ("quarantined", "nudity") not in [ending(document) for document in documents if document["decision"]]
     assert cloud.body(bucket, "a.png") == picture("NUDE")
+
+
+@both
+def test_what_comes_while_it_is_copied_stays_on_top(ledgered: Ledgered, bucket: str) -> None:
+    """It is looked at once more right before the copy is there: what users see by now is not replaced."""
+    cloud = ledgered.cloud
+    location = quarantine(cloud, "a.png", bucket=bucket)
+
+    def put() -> None:
+        cloud.upload("a.png", picture("GOOD"), bucket=bucket)
+
+    said = restore(cloud, location, Between("UploadPartCopy", put), code=1)
+    assert "got another upload meanwhile" in said
+    assert cloud.body(bucket, "a.png") == picture("GOOD")
+    assert cloud.bucket(bucket).list_multipart_uploads().upload_list == []
+
+
+def test_what_lay_there_before_is_no_late_upload(ledgered: Ledgered) -> None:
+    """An older version that the plan knows stays below."""
+    cloud = ledgered.cloud
+    cloud.deliver(cloud.upload("a.png", picture("GOOD"), bucket="versioned"))
+    location = quarantine(cloud, "a.png", bucket="versioned")
+    run("restore", location, *REASON, "--yes")
+    assert cloud.body("versioned", "a.png") == picture("NUDE")

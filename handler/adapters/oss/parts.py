@@ -178,6 +178,7 @@ class PartsCopier:
                 if number not in there:
                     keep_going()
                     there[number] = self._send(found, copy, upload, number, span)
+            keep_going()
         except StoreUnavailable as exc:
             if not self._resumes:
                 raise

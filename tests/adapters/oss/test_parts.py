@@ -366,9 +366,9 @@ def test_version_says_by_itself_what_its_parts_are(store: OssStore, server: OssS
     refusal(lambda: in_parts(store).hold(found, copy_to(), keep_going=Clock(2).keep_going), StoreUnavailable)
     [begun] = unfinished(owner)
     server._store._begun_at[begun] = datetime(2020, 1, 1, tzinfo=timezone.utc)  # noqa: SLF001
-    clock = Clock(2)
+    clock = Clock(3)
     in_parts(store).hold(found, copy_to(), keep_going=clock.keep_going)
-    assert clock.asked == 2
+    assert clock.asked == 3
 
 
 # --- what can never be finished is given up ---
