@@ -116,6 +116,11 @@ def complete_release(ledger: OssLedger, noted: Noted, landed: StoredObject, requ
     ledger.write(noted.name, release_record(release))
 
 
+def give_up_release(ledger: OssLedger, noted: Noted) -> None:
+    """Write that it is not under way any more. Raises OperatorError and StoreUnavailable."""
+    ledger.write(noted.name, release_record(msgspec.structs.replace(noted.release, until=0.0)))
+
+
 def complete_interrupted(ledger: OssLedger, noted: Noted, landed: StoredObject, grounds: Grounds) -> None:
     """Write for which object it is, unless the restore that was taken for dead has done it meanwhile.
 

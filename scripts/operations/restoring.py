@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
-from handler.errors import ObjectGone, WardenError
+from handler.errors import ObjectGone, PlaceTaken, WardenError
 from handler.ports import ARCHIVE_CLASSES, Copied, HeldCopy, StoredObject
 from handler.upload.holding import NOT_ENCRYPTED, PREFIX
 from handler.upload.releases import is_of
@@ -22,6 +22,7 @@ from scripts.operations.releases import (
     begin_release,
     complete_interrupted,
     complete_release,
+    give_up_release,
     is_released_by_etag,
     read_releases,
 )
@@ -166,9 +167,14 @@ def carry_out(account: Account, where: Where, plan: Restore, grounds: Grounds) -
         complete_interrupted(ledger, plan.unfinished, plan.beneath, grounds)
         return _find_restored(account, held)
     noted = begin_release(ledger, held, _sha256_of(account, held.copy), grounds)
-    copied = quarantine.hold(held.copy, plan.copy, keep_going=lambda: _refuse_late(account, plan))
-    landed = _find_restored(account, held)
-    _refuse_another(account, noted, copied, landed)
+    try:
+        copied = quarantine.hold(held.copy, plan.copy, keep_going=lambda: _refuse_late(account, plan))
+        landed = _find_restored(account, held)
+        _refuse_another(account, noted, copied, landed)
+    except (CannotRestore, PlaceTaken):
+        # What is there is another's, and is not to wait for a release that never comes.
+        give_up_release(ledger, noted)
+        raise
     complete_release(ledger, noted, landed, copied.request_id, grounds)
     # Only now nothing can take it for an upload of its own any more.
     restored = _find_restored(account, held)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
@@ -17,7 +16,7 @@ from tests.end_to_end.operator_cloud import (
     stored,
     twin_of,
 )
-from tests.end_to_end.warden_cloud import Document, WardenCloud, picture
+from tests.end_to_end.warden_cloud import Document, Record, WardenCloud, picture
 
 pytestmark = pytest.mark.usefixtures("operator")
 both = pytest.mark.parametrize("bucket", ["uploads", "versioned"])
@@ -64,10 +63,15 @@ def restore(cloud: WardenCloud, location: str, between: Between, code: int = 0) 
         cloud.oss.observer = watcher
 
 
-def restores_in(cloud: WardenCloud, bucket: str) -> list[Any]:
+def restores_in(cloud: WardenCloud, bucket: str) -> list[Record]:
     """The event of every object that a restore has put there."""
-    events = [record for record in cloud.records if record["oss"]["bucket"]["name"] == bucket]
-    return [record for record in events if record["eventName"] == "ObjectCreated:CompleteMultipartUpload"]
+    return events_in(cloud, bucket, "CompleteMultipartUpload")
+
+
+def events_in(cloud: WardenCloud, bucket: str, operation: str) -> list[Record]:
+    """The event of every object that was so created there."""
+    created = [record for record in cloud.records if record["eventName"] == f"ObjectCreated:{operation}"]
+    return [record for record in created if record["oss"]["bucket"]["name"] == bucket]
 
 
 @both
@@ -131,6 +135,21 @@ def test_what_comes_to_the_place_of_the_copy_is_not_released(
     between = Between("CompleteMultipartUpload", lambda: forge(cloud, bucket, location), is_after=is_after)
     assert "another upload came over it" in restore(cloud, location, between, code=1)
     assert [release["landed"] for release in releases(cloud)] == [None]
+
+
+@both
+def test_what_took_the_place_of_the_copy_is_judged_at_once(ledgered: Ledgered, bucket: str) -> None:
+    """A restore that knows it has failed keeps nobody waiting, at a redelivery either."""
+    cloud = ledgered.cloud
+    location = quarantine(cloud, "a.png", bucket=bucket)
+    between = Between("CompleteMultipartUpload", lambda: forge(cloud, bucket, location), is_after=True)
+    restore(cloud, location, between, code=1)
+    put = events_in(cloud, bucket, "PutObject")[-1]
+    cloud.watcher.spoil = lambda call: Fault(status=500, code="Down") if call.service == "green" else None
+    cloud.deliver(put)
+    cloud.watcher.spoil = lambda _: None
+    (document,) = cloud.deliver(put, delivery=2)
+    assert document["decision"]["rule"] == "nudity"
 
 
 @pytest.mark.parametrize("is_own", [True, False])
