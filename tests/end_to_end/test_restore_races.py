@@ -137,6 +137,19 @@ def test_what_comes_to_the_place_of_the_copy_is_not_released(
     assert [release["landed"] for release in releases(cloud)] == [None]
 
 
+def test_the_same_bytes_put_over_the_copy_are_not_released(ledgered: Ledgered) -> None:
+    """They are another upload's, and judged: the release is for the version that the copy's answer names."""
+    cloud = ledgered.cloud
+    location = quarantine(cloud, "a.png", bucket="versioned")
+
+    def put() -> None:
+        cloud.upload("a.png", picture("NUDE"), bucket="versioned")
+
+    said = restore(cloud, location, Between("CompleteMultipartUpload", put, is_after=True), code=1)
+    assert "another upload came over it" in said
+    assert [release["landed"] for release in releases(cloud)] == [None]
+
+
 @both
 def test_what_took_the_place_of_the_copy_is_judged_at_once(ledgered: Ledgered, bucket: str) -> None:
     """A restore that knows it has failed keeps nobody waiting, at a redelivery either."""
