@@ -192,7 +192,7 @@ def _handle(event: bytes, context: Any) -> str:  # noqa: ANN401
 def _delivery(context: Any, settings: Settings, *, is_redriven: bool) -> Delivery:  # noqa: ANN401
     """Which delivery this is: the context counts retries as text, and says nothing at the first.
 
-    A 0 says no more than nothing does, so that it does not keep the ledger's claims from being counted.
+    A 0 says no more than nothing does, so that it does not keep the ledger's clock from telling.
     """
     said = str(getattr(context, "retry_count", None) or "")
     retries = int(said) if said.isdecimal() else 0

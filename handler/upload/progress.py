@@ -147,17 +147,17 @@ class Progress:
 
     @property
     def is_last(self) -> bool:
-        """Whether no delivery of this event will follow.
+        """Whether no delivery of this event will follow, by the platform's count or the ledger's.
 
-        Where the platform gives no count, the claims of the deliveries before are counted, and their time: an event
-        must not wait for ever.
+        An event must not wait for ever: a count may be stuck, so claims are counted beside it (what was refused before
+        it reached the function makes none); and where there is no count, the time since the first of them tells too.
         """
         delivery, entry = self.entry.delivery, self.entry
         if delivery.is_redriven:
             return False
-        if delivery.is_counted or not entry.is_takeover:
-            return delivery.number >= delivery.most
-        return entry.claim_number >= delivery.most or entry.has_lasted_s >= LONGEST_RETRYING_S
+        if max(delivery.number, entry.claim_number) >= delivery.most:
+            return True
+        return not delivery.is_counted and entry.has_lasted_s >= LONGEST_RETRYING_S
 
     @property
     def is_unproven(self) -> bool:

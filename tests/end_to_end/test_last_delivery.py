@@ -1,7 +1,7 @@
 """Which delivery is the last: told by the platform's count, by the ledger's claims, and by its clock; by none alone.
 
 `retry_count` stands in no Python documentation, and refusals for concurrency may raise it. A burst must not make the
-first real try the last, and a count that never comes must not put the last off for ever.
+first real try the last, and a count that never comes, or never rises, must not put the last off for ever.
 """
 
 import json
@@ -101,6 +101,28 @@ def test_without_a_count_the_claims_are_counted(ledgered: Ledgered, said: str, b
     # For the dead letters: an operator hears of it.
     assert cloud.error is not None
     assert [body for _, body in cloud.held()] == [picture("GOOD")]
+
+
+@pytest.mark.parametrize("bucket", BUCKETS)
+@pytest.mark.parametrize("request_id", ["1-same", "1-number-{}"])
+def test_beside_a_count_that_is_stuck_the_claims_are_counted(ledgered: Ledgered, request_id: str, bucket: str) -> None:
+    """The third delivery that reached the function is the last of three, though each is said to be the second."""
+    cloud = ledgered.cloud
+    take_down(cloud, "unavailable: quarantine")
+    record = cloud.upload("a.png", picture("GOOD"), bucket=bucket)
+    statuses = [status(deliver(cloud, record, "1", request_id.format(number))) for number in range(3)]
+    assert statuses == ["failed", "failed", "quarantined"]
+    assert cloud.error is not None
+    assert [body for _, body in cloud.held()] == [picture("GOOD")]
+
+
+def test_refusals_bring_no_last_nearer_by_claims(ledgered: Ledgered) -> None:
+    """Deliveries that never reached the function raise the count and leave no claim: two real tries are two."""
+    cloud = ledgered.cloud
+    cloud.start(LEDGER_BUCKET="ledger", MAX_DELIVERIES="6")
+    cloud.watcher.spoil = lambda call: Fault(status=500, code="Down") if call.service == "green" else None
+    record = cloud.upload("a.png", picture("GOOD"))
+    assert [status(deliver(cloud, record, said)) for said in ("3", "4")] == ["failed", "failed"]
 
 
 @pytest.mark.parametrize(
