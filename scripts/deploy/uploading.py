@@ -1,7 +1,7 @@
 """Every action on OSS, in columns: what an uploader may be left with, and what the uploaders' document denies.
 
-The names are the vendor's (their page is named in tests/deploy/oss_actions.txt, which lists them all); the columns are
-ours. Harmless ones are written out, so that an action of tomorrow is nobody's until somebody has thought about it;
+The names are the vendor's (tests/deploy/oss_actions.txt lists them all, with their pages); the columns are ours.
+Harmless ones are written out, so that an action of tomorrow is nobody's until somebody has thought about it;
 denied ones may be patterns, which only ever deny more. Each is under its reason.
 """
 
@@ -22,6 +22,7 @@ HARMLESS = {
         "oss:GetObjectVersionAcl",
         "oss:GetObjectTagging",
         "oss:GetObjectVersionTagging",
+        "oss:GetObjectRetention",
         "oss:ListLiveChannel",
         "oss:GetLiveChannel",
         "oss:GetLiveChannelStat",
@@ -60,6 +61,7 @@ HARMLESS = {
         "oss:ListBucketDataRedundancyTransition",
         "oss:GetBucketPublicAccessBlock",
         "oss:GetBucketOverwriteConfig",
+        "oss:GetBucketDataAccelerator",
         "oss:GetBucketQoSInfo",
         "oss:GetBucketRequesterQoSInfo",
         "oss:ListBucketRequesterQoSInfo",
@@ -71,6 +73,9 @@ HARMLESS = {
     ),
     "reads settings of the account": (
         "oss:ListBuckets",
+        "oss:ListBucketSpaces",
+        "oss:ListJobs",
+        "oss:DescribeJob",
         "oss:ListUserDataRedundancyTransition",
         "oss:GetPublicAccessBlock",
         "oss:GetUserAntiDDosInfo",
@@ -133,12 +138,16 @@ DENIED = {
         "oss:UpdateBucketAntiDDosInfo",
         "oss:OpenMetaQuery",
         "oss:CloseMetaQuery",
+        "oss:PutUserDefinedLogFieldsConfig",
+        "oss:DeleteUserDefinedLogFieldsConfig",
     ),
+    "keeps its events from being told, as the names say": ("oss:StartEventRecord", "oss:StopEventRecord"),
     "keeps objects from being removed, or ends that": (
         "oss:InitiateBucketWorm",
         "oss:AbortBucketWorm",
         "oss:CompleteBucketWorm",
         "oss:ExtendBucketWorm",
+        "oss:PutObjectRetention",
     ),
     "changes under which names and in which form objects are served": (
         "oss:CreateCnameToken",
@@ -151,6 +160,15 @@ DENIED = {
 
 # On everything: these have resources of their own, or none.
 DENIED_ANYWHERE = {
+    "sets tags and ACLs, ours among them, by a role that the job names": (
+        "oss:CreateJob",
+        "oss:UpdateJobStatus",
+        "oss:UpdateJobPriority",
+    ),
+    # Asked for on the source alone (PutBucketReplication, API reference): a bucket of the uploader's own would do. A
+    # replica in the ledger would be a release, one among the uploads is public by its source's ACL.
+    "lets OSS write from any other bucket into ours": ("oss:PutBucketReplication",),
+    "writes into a bucket as a file system, past its events": ("oss:PostDataLakeStorage*",),
     "opens another way to the objects, or changes what is read there": (
         "oss:CreateAccessPoint*",
         "oss:PutAccessPoint*",

@@ -38,6 +38,19 @@ DANGEROUS = [
     "oss:PutBucketCors",
     "oss:PutBucketWebsite",
     "oss:CompleteBucketWorm",
+    "oss:PutObjectRetention",
+    "oss:StopEventRecord",
+]
+# By these, given for any other bucket or for none, OSS itself would do it for them.
+DANGEROUS_ANYWHERE = [
+    "oss:CreateJob",
+    "oss:UpdateJobStatus",
+    "oss:UpdateJobPriority",
+    "oss:PutBucketReplication",
+    "oss:PostDataLakeStorageFileOperation",
+    "oss:PostDataLakeStorageAdminOperation",
+    "oss:CreateAccessPoint",
+    "oss:DeletePublicAccessBlock",
 ]
 
 
@@ -88,6 +101,15 @@ def test_what_would_undo_moderation_is_denied(whole: list[dict[str, Any]], actio
     """Whatever another policy gives: our tags, versions, ACLs and the bucket's settings are not an uploader's."""
     assert is_among(action, denials(whole, WATCHED))
     assert is_among(action, denials(whole, f"{WATCHED}/a.png"))
+
+
+@pytest.mark.parametrize("action", DANGEROUS_ANYWHERE)
+@pytest.mark.parametrize("resource", ["acs:oss:*:1234567890123456:his-own", "acs:oss:*:1234567890123456:*"])
+def test_what_oss_would_do_in_their_place_is_denied_everywhere(
+    whole: list[dict[str, Any]], resource: str, action: str
+) -> None:
+    """A job, a replication or an access point reaches our buckets from a bucket of the uploader's own."""
+    assert is_among(action, denials(whole, resource))
 
 
 def test_what_is_allowed_is_not_denied(tmp_path: Path) -> None:
