@@ -3,6 +3,7 @@
 import json
 import os
 from dataclasses import asdict
+from math import inf
 from pathlib import Path
 
 import click
@@ -82,15 +83,23 @@ def connect(function: str, account: str | None, endpoint: str | None, region: st
 
 
 def find_newest(letters: list[Letter | Strange], sent: set[str]) -> dict[str, Letter]:
-    """The newest letter of each event; of those of one time the first, one that was not sent before one that was."""
+    """The newest letter of each event; of equals the first."""
     newest: dict[str, Letter] = {}
     for letter in letters:
         if isinstance(letter, Letter):
             known = newest.setdefault(letter.event, letter)
-            is_unsent = known.digest in sent and letter.digest not in sent
-            if letter.timestamp > known.timestamp or (letter.timestamp == known.timestamp and is_unsent):
+            if rank(letter, sent) > rank(known, sent):
                 newest[letter.event] = letter
     return newest
+
+
+def rank(letter: Letter, sent: set[str]) -> tuple[float, bool]:
+    """How new a letter is among those of its event; of one time, one that was not sent is newer than one that was.
+
+    One of no time that was not sent counts as the newest: an event too many ends as a duplicate, one too few is lost.
+    """
+    is_unsent = letter.digest not in sent
+    return (inf if is_unsent and not letter.is_dated else letter.timestamp, is_unsent)
 
 
 def settle(

@@ -20,6 +20,7 @@ from typing import Any
 from handler.errors import BadEvent
 from handler.events import SURROGATE, parse_event, read_records
 
+UNDATED = -1
 # A version or an alias may follow the name.
 FUNCTION = re.compile(r"functions/([^/:]+)")
 
@@ -28,7 +29,7 @@ FUNCTION = re.compile(r"functions/([^/:]+)")
 class Letter:
     """One event that failed for good. `why` is what the function said at the last try; `uploads` are `bucket/key`.
 
-    `timestamp` is when, in milliseconds since 1970; -1 where the letter does not say.
+    `timestamp` is when, in milliseconds since 1970; UNDATED where the letter does not say.
     """
 
     place: str
@@ -45,6 +46,11 @@ class Letter:
     def digest(self) -> str:
         """Names this letter. An event that is sent again and fails again for good makes another letter."""
         return sha256(json.dumps([self.request_id, self.timestamp, self.payload]).encode()).hexdigest()
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether the letter says when."""
+        return self.timestamp != UNDATED
 
     @property
     def event(self) -> str:
@@ -133,7 +139,7 @@ def _read(value: object, place: str, function: str) -> Letter | Strange:
         request_id=str(context.get("requestId", "")),
         function=function,
         failed_at=_time(value.get("timestamp")),
-        timestamp=value["timestamp"] if isinstance(value.get("timestamp"), int) else -1,
+        timestamp=value["timestamp"] if isinstance(value.get("timestamp"), int) else UNDATED,
         tries=context["approximateInvokeCount"] if isinstance(context.get("approximateInvokeCount"), int) else 0,
         why=_why(value, context),
         uploads=tuple(f"{r.bucket}/{r.key}" for r in records if not isinstance(r, BadEvent)),

@@ -166,18 +166,39 @@ def test_a_second_failure_is_sent_again(api: FunctionApi, file: Path) -> None:
     assert len(api.taken) == 3
 
 
-@pytest.mark.parametrize("at", [1_795_000_000_000, None, "2026-11-25T12:00:00Z"])
-def test_a_second_failure_that_tells_no_later_time_is_sent_again(api: FunctionApi, tmp_path: Path, at: object) -> None:
+TIME = 1_795_000_000_000
+
+
+@pytest.mark.parametrize("is_on_top", [False, True])
+@pytest.mark.parametrize("second", [TIME, None, "2026-11-25T12:00:00Z"])
+@pytest.mark.parametrize("first", [TIME, None])
+def test_each_failure_that_tells_no_later_time_is_sent_again(
+    api: FunctionApi, tmp_path: Path, first: int | None, second: object, *, is_on_top: bool
+) -> None:
     """Its time may be the first one's, missing, or in another form: what was not sent goes, and only once."""
     path = tmp_path / "dead.jsonl"
-    path.write_text(json.dumps(letter(timestamp=at)) + "\n")
-    run(path, "--yes")
-    with path.open("a") as appended:
-        appended.write(json.dumps(letter(api.taken[0].decode(), timestamp=at)) + "\n")
-    assert run(path, "--yes").stdout.count("sent ") == 1
-    assert len(api.taken) == 2
-    run(path, "--yes")
-    assert len(api.taken) == 2
+    letters = [letter(timestamp=first)]
+    for number in (1, 2, 3):
+        path.write_text("\n".join(json.dumps(each) for each in letters))
+        assert run(path, "--yes").stdout.count("sent  ") == 1
+        assert run(path, "--yes").stdout.count("sent  ") == 0
+        assert len(api.taken) == number
+        context = {**letter()["requestContext"], "requestId": f"1-redriven-{number}"}
+        again = letter(api.taken[0].decode(), timestamp=second, requestContext=context)
+        letters.insert(0 if is_on_top else number, again)
+
+
+@pytest.mark.parametrize("is_on_top", [False, True])
+def test_letters_of_no_time_are_sent_one_a_run(api: FunctionApi, tmp_path: Path, *, is_on_top: bool) -> None:
+    """Nobody can tell which of them is the newest, so none is passed over for good; one of an older time is."""
+    path = tmp_path / "dead.jsonl"
+    other_request = {**letter()["requestContext"], "requestId": "1-b"}
+    letters = [letter(timestamp=None), letter(timestamp=None, requestContext=other_request), letter(timestamp=TIME)]
+    letters.append(letter(timestamp=TIME - 1))
+    path.write_text("\n".join(json.dumps(each) for each in (letters[::-1] if is_on_top else letters)))
+    for sent in (1, 2, 3, 3):
+        run(path, "--yes")
+        assert len(api.taken) == sent
 
 
 @pytest.mark.parametrize("first", [1, 2])
