@@ -152,6 +152,39 @@ def test_tags_set_while_the_service_looks_are_kept(cloud: WardenCloud, bucket: s
         assert (tags["owner"], tags["moderation-status"]) == ("ann", "quarantined")
 
 
+def copy_with_tags(cloud: WardenCloud, word: str, bucket: str) -> Record:
+    """Copy a picture that has our tags already, from a bucket in which every tag is the uploader's to set."""
+    cloud.oss.create_bucket("his-own")
+    cloud.upload("b.png", picture(word), bucket="his-own", tags={"moderation-status": "passed", "album": "7"})
+    cloud.bucket(bucket).copy_object("his-own", "b.png", "a.png")
+    return cloud.records[-1]
+
+
+@pytest.mark.parametrize("bucket", ["uploads", "versioned"])
+@pytest.mark.parametrize(("word", "status"), [("NUDE", "quarantined"), ("SPAM", "flagged"), ("GOOD", "passed")])
+def test_tags_that_a_copy_brings_along_are_taken_for_no_verdict(
+    cloud: WardenCloud, word: str, status: str, bucket: str
+) -> None:
+    """It is judged as any upload is, by a call; what then stands there is ours, and the user's own tag."""
+    record = copy_with_tags(cloud, word, bucket)
+    (document,) = cloud.deliver(record)
+    assert (document["outcome"]["status"], document["outcome"]["calls"]["billed"]) == (status, 1)
+    if status != "quarantined":
+        tags = cloud.tags(bucket, "a.png")
+        assert (tags["moderation-status"], tags["album"]) == (status, "7")
+
+
+def test_tags_that_a_copy_brings_along_stand_until_there_is_an_end(cloud: WardenCloud) -> None:
+    """Stated: while the service is out nobody has judged it, and a reader by tag alone would be shown it."""
+    record = copy_with_tags(cloud, "NUDE", "versioned")
+    cloud.watcher.spoil = lambda call: Fault(status=500, code="Down") if call.service == "green" else None
+    said = []
+    for delivery in (1, 2, 3):
+        cloud.deliver(record, delivery=delivery)
+        said.append(cloud.tags("versioned", "a.png")["moderation-status"])
+    assert said == ["passed", "passed", "unverified"]
+
+
 def test_provenance_cannot_be_forged(cloud: WardenCloud) -> None:
     """No metadata of the uploader's stands on the copy under our names; what was displaced is in the sidecar."""
     forged = {"version": "v0", "labels": "nonLabel", "green-request-id": "X", "restored": "yes"}
