@@ -8,6 +8,8 @@ denied ones may be patterns, which only ever deny more. Each is under its reason
 # Stays possible where another policy gives it; the first two are what the document itself allows.
 HARMLESS = {
     "uploads, and gives up an upload": ("oss:PutObject", "oss:AbortMultipartUpload"),
+    # Also asked for where a copy takes tags along, which the conditions may not see, and no condition tells a copy from
+    # another upload: docs/operations.md says whom not to give it.
     "tags one's own object before it is judged; the document's conditions keep ours and a judged one's": (
         "oss:PutObjectTagging",
     ),
