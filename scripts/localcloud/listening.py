@@ -5,6 +5,8 @@ import socketserver
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 _POLL_S = 0.02
@@ -30,6 +32,8 @@ class Listener(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", port), handler)
         self._connections: set[socket.socket] = set()
         self._lock = threading.Lock()
+        self._answered = threading.Condition()
+        self._under_way = 0
         self._serving: list[threading.Thread] = []
         self._acceptor = threading.Thread(target=self.serve_forever, args=(_POLL_S,), name="acceptor", daemon=True)
 
@@ -54,6 +58,23 @@ class Listener(socketserver.ThreadingTCPServer):
         for thread in self._serving:
             thread.join(max(0.0, deadline_s - time.monotonic()))
         self.server_close()
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Count a request as under way, from its first line to its effect."""
+        with self._answered:
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            with self._answered:
+                self._under_way -= 1
+                self._answered.notify_all()
+
+    def settle(self) -> None:
+        """Wait for the requests under way, LONGEST_WAIT_S at the most: also those whose client has given them up."""
+        with self._answered:
+            self._answered.wait_for(lambda: self._under_way == 0, LONGEST_WAIT_S)
 
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 -- socketserver's own types
         """Serve a connection in a thread of its own that stop() can wait for."""

@@ -15,7 +15,6 @@ from tests.end_to_end.ledgered_cloud import Ledgered
 from tests.end_to_end.test_crash_matrix import PART_BYTES, seldom
 from tests.end_to_end.warden_cloud import Document, Record, WardenCloud, picture
 
-pytestmark = pytest.mark.usefixtures("late_calls")
 BUCKETS = ["uploads", "versioned"]
 PARTS = 10
 PART_S = 20.0

@@ -307,3 +307,6 @@ def cloud(
     cloud.start()
     yield cloud
     cloud.close()
+    # What is answered too late would else have its effect in the next test, and take what was planned there.
+    green.settle()
+    oss.settle()

@@ -45,7 +45,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         body = self.rfile.read(int(length))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        reply = self.server.respond(headers, body)
+        with self.server.answering():
+            reply = self.server.respond(headers, body)
         if reply is None:
             self.close_connection = True
             return

@@ -83,6 +83,10 @@ class GreenServer:
         self._stopping.set()
         self._server.stop()
 
+    def settle(self) -> None:
+        """Wait for the effects of calls that nobody waits for any more."""
+        self._server.settle()
+
     def __enter__(self) -> "GreenServer":
         self.start()
         return self

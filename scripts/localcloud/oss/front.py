@@ -36,7 +36,9 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value.strip(" \t") for name, value in self.headers.items()}
         # http.server folds a leading `//`, so the target is taken from the line itself.
         target = self.raw_requestline.split()[1].decode("latin-1")
-        answer = self.server.respond(self.command, target, headers, self._read_body(headers), self.client_address[0])
+        body, peer = self._read_body(headers), self.client_address[0]
+        with self.server.answering():
+            answer = self.server.respond(self.command, target, headers, body, peer)
         if answer is None:
             self.close_connection = True
             close_abruptly(self.connection)

@@ -110,6 +110,10 @@ class OssServer:
         """Stop."""
         self.stop()
 
+    def settle(self) -> None:
+        """Wait for the effects of calls that nobody waits for any more."""
+        self._front.settle()
+
     def reset(self) -> None:
         """Drop every bucket; identities, observer and connections stay. Takes about a millisecond."""
         self._store.clear()
