@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from handler.errors import ObjectGone
-from handler.events import SYMLINK_EVENT, spellings
+from handler.events import LINK_EVENTS, SYMLINK_EVENT, spellings
 from handler.model import Earlier, Outcome, Status
 from handler.ports import Store, StoredObject
 from handler.upload.missing import end_as_before, end_without_bytes
@@ -92,8 +92,13 @@ def _is_for_this(progress: Progress, now: StoredObject) -> bool:
 
     What can be overwritten is taken by nobody: a twin with an id of its own, below it, may wait for this event. So may
     a version that an earlier delivery of it took, and what is of a later second than the event is rather another's.
+    An event that may tell of a link has to look for that first: under it may lie bytes of the very same etag.
     """
-    if now.version_id is None or not progress.takes_versions:
+    if now.version_id is None:
+        return True
+    if progress.upload.event_name in LINK_EVENTS:
+        return False
+    if not progress.takes_versions:
         return True
     is_own = not progress.entry.is_takeover and age(now, progress.upload) <= timedelta()
     return now.is_pinned and is_own and take(progress.entry, now)
@@ -109,9 +114,22 @@ def _locate_version(progress: Progress, run: Run, now: StoredObject) -> Next:
         return progress, links[0] if links[0].is_pinned else _expect(links[0], run.services.store)
     if progress.takes_versions:
         return _take_version(progress, run, now, looked)
+    # Once it has ended, an older one is another upload's.
+    older = () if progress.has_ended else _older_twins(progress, looked)
     # One look at a time: there may be as many as are listed.
-    found = next(filter(None, (_complete(version, run.services.store) for version in looked.fitting)), None)
+    complete = (_complete(version, run.services.store) for version in (*looked.fitting, *older))
+    found = next(filter(None, complete), None)
     return _begin(progress, found) if found is not None else _without_version(progress, run, now, looked)
+
+
+def _older_twins(progress: Progress, looked: Scan) -> tuple[StoredObject, ...]:
+    """Older versions of the same bytes, where none is of the event's own moment that can't be taken.
+
+    A slow upload looks older than it is, and the event of an older one, a replica, may have taken this one's.
+    """
+    is_its_own = any(not (version.is_pinned or is_later(version, progress.upload)) for version in looked.fitting)
+    # What is not listed yet may be its own.
+    return () if is_its_own or looked.listed_to is not None else looked.twins
 
 
 def _take_version(progress: Progress, run: Run, now: StoredObject, looked: Scan) -> Next:
@@ -123,10 +141,7 @@ def _take_version(progress: Progress, run: Run, now: StoredObject, looked: Scan)
     services = run.services
     pinned = [version for version in looked.fitting if version.is_pinned]
     unpinned = next((version for version in looked.fitting if not version.is_pinned), None)
-    is_its_own = unpinned is not None and not is_later(unpinned, progress.upload)
-    # What is not listed yet may be its own.
-    twins = [] if is_its_own or looked.listed_to is not None else [*looked.twins]
-    found = take_now(progress.entry, [*pinned, *twins]) or unpinned
+    found = take_now(progress.entry, [*pinned, *_older_twins(progress, looked)]) or unpinned
     if found is None and pinned:
         taken = wait_for_one(
             progress.entry, pinned[:MOST_WATCHED], Waiting(services.clock, services.sleep, run.deadline_s)

@@ -145,6 +145,18 @@ def test_the_same_bytes_once_a_second_are_each_judged(ledgered: Ledgered, count:
     assert [mark.get("moderation-status") for mark in marks] == ["passed"] * count
 
 
+@pytest.mark.parametrize("ledger", LEDGERS)
+def test_a_slow_upload_is_found_under_its_cover(ledgered: Ledgered, ledger: str) -> None:
+    """Its Last-Modified is of seconds before its event: older, of the same bytes, and nobody else's."""
+    cloud = ledgered.cloud
+    cloud.start(LEDGER_BUCKET=ledger)
+    bad = cloud.upload(KEY, picture("NUDE"), bucket="versioned")
+    cover = cloud.upload(KEY, picture("GOOD"), bucket="versioned")
+    cloud.deliver(earlier(bad, -10), earlier(cover, -10), timeout_s=30)
+    assert [cloud.body("versioned", KEY, version) for version in cloud.versions("versioned", KEY)] == [picture("GOOD")]
+    assert [body for _, body in cloud.held()] == [picture("NUDE")]
+
+
 def aged(record: Record) -> Record:
     """The event of a second earlier."""
     return earlier(record, 1)

@@ -4,6 +4,7 @@ Bytes that were judged under one key's rules, or never, are not to be served und
 """
 
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import oss2
@@ -82,6 +83,11 @@ def links(cloud: WardenCloud, bucket: str, key: str = KEY) -> list[str]:
     """The versions under the key that are links; without versions, the one that may be there."""
     listed = cloud.bucket(bucket).list_object_versions(prefix=key).versions
     return [version.versionid for version in listed if version.key == key and version.type == "Symlink"]
+
+
+def of(record: Record, moment: datetime) -> Record:
+    """The event of another moment."""
+    return {**record, "eventTime": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
 
 
 def is_untouched(cloud: WardenCloud, bucket: str) -> bool:
@@ -198,6 +204,27 @@ def test_a_link_under_something_newer_goes(ledgered: Ledgered, way: str, cover: 
     assert links(cloud, "versioned") == []
     settle(cloud, *covers)
     assert (KEY in cloud.keys("versioned")) == (cover == "a picture")
+
+
+@pytest.mark.parametrize("ledger", ["ledger", ""])
+@pytest.mark.parametrize("way", ["copied", "copied from elsewhere", "replicated"])
+def test_a_link_under_an_object_of_its_own_etag_goes(ledgered: Ledgered, way: str, ledger: str) -> None:
+    """Its event fits the object too, and the object's finds the link too old: links are looked for before all else."""
+    cloud = start(ledgered, AVATARS + "failures: {unsupported: tag}\n", ledger)
+    link = WAYS[way](cloud, "versioned", KEY)
+    (own,) = links(cloud, "versioned")
+    cover = cloud.upload(KEY, b"", bucket="versioned")
+    assert link["oss"]["object"]["eTag"] == cover["oss"]["object"]["eTag"]
+    # Last-Modified is cut to seconds: less than two from the link's event, and more from the link's own.
+    link_at = datetime.now(timezone.utc).replace(microsecond=400_000) - timedelta(seconds=20)
+    cover_at = link_at + timedelta(seconds=2.1)
+    for key, versions in cloud.oss._store.iterate("versioned"):  # noqa: SLF001  (time goes by)
+        for version in versions if key == KEY else []:
+            moment = link_at if version.version_id == own else cover_at
+            version.last_modified = moment.replace(tzinfo=version.last_modified.tzinfo)
+    settle(cloud, of(link, link_at), of(cover, cover_at))
+    assert links(cloud, "versioned") == []
+    assert cloud.tags("versioned", KEY)["moderation-status"] == "unverified"
 
 
 @pytest.mark.parametrize("ledger", ["", "ledger"], ids=["no ledger", "ledger"])
