@@ -50,7 +50,7 @@ def plan_tags(present: dict[str, str], wanted: dict[str, str], *, prefix: str, e
     kept = {key: value for key, value in users.items() if key not in dropped}
     ours = dict([status, *others[: MOST_TAGS - 1 - len(kept)]])
     missing = [key for key in wanted if key not in ours]
-    return TagPlan({**ours, **kept}, ours, _note(dropped, missing), tuple(dropped))
+    return TagPlan({**ours, **kept}, ours, _note(dropped, missing), given_up=tuple(dropped))
 
 
 def join_notes(*notes: str | None) -> str | None:

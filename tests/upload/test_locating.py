@@ -720,6 +720,17 @@ def test_what_another_event_has_is_not_judged_in_its_place() -> None:
     assert status_of(place.locate(second)[0]) is Status.GONE
 
 
+def test_the_same_bytes_of_long_before_are_judged_once_their_taker_gave_them_up() -> None:
+    """What another event took is dealt with there, but not where its delivery failed."""
+    shelf = Shelf()
+    place = Place(FakeStore(stored(version_id="v1", last_modified=BEFORE)), shelf)
+    first, second = twins(2)
+    end(place.locate(first)[0], Status.FAILED)
+    progress, found = place.locate(second)
+    assert found is not None
+    assert (found.version_id, progress.superseded) == ("v1", None)
+
+
 def test_who_is_too_slow_for_a_version_that_was_given_up_waits_again() -> None:
     """Another event was faster between our look and our take."""
     shelf = Shelf()
