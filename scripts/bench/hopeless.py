@@ -32,8 +32,10 @@ INVOCATION = "1-hopeless"
 # What the calls of one delivery to OSS are made of. The claim, and what it ends with: the outcome, or given back.
 CLAIM = 2
 KEPT_VERDICT = 1
-# The look, the user's tags, the ACL, the copy, a look at that, the look before the removal, and the removal.
-HOLD = 7
+# The look, the user's tags, the ACL, the copy, a look at that, the tags again, the look before the removal, and that.
+HOLD = 8
+# Where the copy was there already: a look, the tags that it may lack, and whether they are still those of the source.
+TAGGED_LATE = 3
 # Where OSS refuses a copy, the bytes are read and written instead, or that is refused too.
 OTHER_COPY = 1
 # The tags there, ours, and the look back.
@@ -46,7 +48,7 @@ LOOKS_AFTER = 3
 # What a redelivery asks of the ledger: outcome, list, claim, verdict, the next claim, and two lists of releases.
 TAKEOVER = 7
 HELD = CLAIM + HOLD
-UNMOVED = CLAIM + KEPT_VERDICT + HOLD + OTHER_COPY + MARK
+UNMOVED = CLAIM + KEPT_VERDICT + HOLD + OTHER_COPY + TAGGED_LATE + MARK
 # The look, and the one after the service had no answer.
 UNVERIFIED = CLAIM + LOOK + LOOK + MARK
 HEADINGS = (
