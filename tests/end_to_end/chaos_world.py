@@ -363,9 +363,14 @@ class World:
         return fault
 
     def _excuse_the_stated_window(self, number: int, new: list[Blob]) -> None:
-        """Without versions, what comes between the last look and the DELETE is lost; OSS gives no means to close it."""
-        following = self.cloud.watcher.calls[number : number + 1]
-        if [call.operation for call in following if call.bucket in {"uploads", "switched"}] == ["DeleteObject"]:
+        """What comes between the last look and the DELETE is lost; OSS gives no means to close it.
+
+        Not what has a version of its own; what is appended to keeps its one.
+        """
+        (following, *_) = [*self.cloud.watcher.calls[number : number + 1], None]
+        if following is None or following.operation != "DeleteObject":
+            return
+        if following.bucket in {"uploads", "switched"} or following.key == APPENDED:
             self.may_be_gone.update(blob.body for blob in new)
 
     def _see(self, image: bytes, asked: Asked) -> Answer:
