@@ -114,34 +114,44 @@ def _locate_version(progress: Progress, run: Run, now: StoredObject) -> Next:
         return progress, links[0] if links[0].is_pinned else _expect(links[0], run.services.store)
     if progress.takes_versions:
         return _take_version(progress, run, now, looked)
+    pinned, unpinned = _parted(looked)
     # Once it has ended, an older one is another upload's.
     older = () if progress.has_ended else _older_twins(progress, looked)
     # One look at a time: there may be as many as are listed.
-    complete = (_complete(version, run.services.store) for version in (*looked.fitting, *older))
+    complete = (_complete(version, run.services.store) for version in (*pinned, *older, *unpinned))
     found = next(filter(None, complete), None)
     return _begin(progress, found) if found is not None else _without_version(progress, run, now, looked)
 
 
 def _older_twins(progress: Progress, looked: Scan) -> tuple[StoredObject, ...]:
-    """Older versions of the same bytes, where none is of the event's own moment that can't be taken.
+    """Older versions of the same bytes, as far as they are nearer to the event than what can't be taken.
 
     A slow upload looks older than it is, and the event of an older one, a replica, may have taken this one's.
     """
-    is_its_own = any(not (version.is_pinned or is_later(version, progress.upload)) for version in looked.fitting)
+    upload = progress.upload
+    _, unpinned = _parted(looked)
+    newest = max((age(version, upload) for version in unpinned if not is_later(version, upload)), default=None)
     # What is not listed yet may be its own.
-    return () if is_its_own or looked.listed_to is not None else looked.twins
+    if looked.listed_to is not None:
+        return ()
+    return tuple(twin for twin in looked.twins if newest is None or age(twin, upload) > newest)
+
+
+def _parted(looked: Scan) -> tuple[list[StoredObject], list[StoredObject]]:
+    """Those that fit: what can be taken, and what can't."""
+    pinned = [version for version in looked.fitting if version.is_pinned]
+    return pinned, [version for version in looked.fitting if not version.is_pinned]
 
 
 def _take_version(progress: Progress, run: Run, now: StoredObject, looked: Scan) -> Next:
     """Take a version that nobody has: one that fits by its time, else an older one, whose event may have taken that.
 
-    What can't be taken comes before an older one where it is of the event's own moment. Only where there is none at
-    all, others at work on those that fit are waited for.
+    What can't be taken comes before an older one where it is nearer to the event. Only where there is none at all,
+    others at work on those that fit are waited for.
     """
     services = run.services
-    pinned = [version for version in looked.fitting if version.is_pinned]
-    unpinned = next((version for version in looked.fitting if not version.is_pinned), None)
-    found = take_now(progress.entry, [*pinned, *_older_twins(progress, looked)]) or unpinned
+    pinned, unpinned = _parted(looked)
+    found = take_now(progress.entry, [*pinned, *_older_twins(progress, looked)]) or next(iter(unpinned), None)
     if found is None and pinned:
         taken = wait_for_one(
             progress.entry, pinned[:MOST_WATCHED], Waiting(services.clock, services.sleep, run.deadline_s)

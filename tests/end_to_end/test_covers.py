@@ -157,6 +157,27 @@ def test_a_slow_upload_is_found_under_its_cover(ledgered: Ledgered, ledger: str)
     assert [body for _, body in cloud.held()] == [picture("NUDE")]
 
 
+@pytest.mark.parametrize("ledger", LEDGERS)
+@pytest.mark.parametrize("is_covered", [False, True])
+def test_a_slow_upload_is_found_over_old_bytes_without_a_version(
+    ledgered: Ledgered, ledger: str, *, is_covered: bool
+) -> None:
+    """The same bytes of an hour before have an event of their own: what is nearer is the event's."""
+    cloud = ledgered.cloud
+    cloud.start(LEDGER_BUCKET=ledger)
+    cloud.deliver(upload(cloud, "null", "SPAM"), timeout_s=30)
+    for _, versions in cloud.oss._store.iterate("versioned"):  # noqa: SLF001  (no request can do this)
+        for version in versions:
+            version.last_modified -= timedelta(hours=1)
+    slow = cloud.upload(KEY, picture("SPAM"), bucket="versioned")
+    own = cloud.versions("versioned", KEY)[0]
+    if is_covered:
+        cloud.upload(KEY, picture("GOOD"), bucket="versioned")
+    (document,) = cloud.deliver(earlier(slow, -10), timeout_s=30)
+    assert document["upload"]["version_id"] == own
+    assert cloud.tags("versioned", KEY, own)["moderation-status"] == "flagged"
+
+
 def aged(record: Record) -> Record:
     """The event of a second earlier."""
     return earlier(record, 1)
