@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from handler.errors import FailureKind, NoVerdict
+from handler.errors import FailureKind, NoVerdict, OperatorError
 from handler.events import LINK_EVENTS
 from handler.model import Action, Decision, Mode, Outcome, Status, Verdict, assert_never
 from handler.ports import StoredObject
@@ -48,7 +48,8 @@ def act(progress: Progress, run: Run, found: StoredObject, answer: Answer, decis
     if decision is None:
         error = f"{failure}; it waits for the next delivery{hint}"
         return progress.end(Status.FAILED, location=found.location, error=error)
-    ending = _carry_out(Task(progress, run, found, decision))
+    task = Task(progress, run, found, decision)
+    ending = _carry_out_on_link(task) if found.is_symlink else _carry_out(task)
     if failure is not None and not failure.kind.is_lasting:
         ending = replace(ending, error=join_notes(f"{failure}{hint}", ending.error))
     if found.is_symlink:
@@ -59,14 +60,28 @@ def act(progress: Progress, run: Run, found: StoredObject, answer: Answer, decis
 
 
 def _go_on_after_link(progress: Progress, found: StoredObject, ending: Outcome) -> Progress:
-    """Note the link. Where it may be what the event tells of, its end is the upload's."""
-    progress = replace(progress, links=(*progress.links, name_of(found)))
-    if ending.error is not None:
-        return progress.end_as(ending)
+    """Note the link. Where it may be what the event tells of, its end is the upload's.
+
+    One that can't be removed keeps nobody from the upload's own bytes: it is marked, and told with how these end.
+    """
+    error = join_notes(progress.link_error, ending.error)
+    progress = replace(progress, links=(*progress.links, name_of(found)), link_error=error)
+    ending = replace(ending, error=None)
     event = progress.event_upload
     if event.event_name not in LINK_EVENTS or is_earlier(found, event):
         return replace(progress, decision=None)
     return replace(progress, ending=ending, must_look=True)
+
+
+def _carry_out_on_link(task: Task) -> Outcome:
+    """What may not be done to a link is no reason to stop: the upload's own bytes are yet to be looked for."""
+    try:
+        return _carry_out(task)
+    except OperatorError as exc:
+        return Outcome(task.progress.upload, Status.FAILED, location=task.found.location, error=str(exc))
+    finally:
+        # To mark what can't be removed takes what time it needs; what follows has the upload's share again.
+        task.run.services.meter.ends_s = task.run.ends_s
 
 
 def _carry_out(task: Task) -> Outcome:

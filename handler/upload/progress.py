@@ -98,7 +98,8 @@ class Progress:
     `may_have_marked`: a tag of ours may sit on bytes that were not judged; `astray` are the tags that were written when
     the bytes changed under them. `ending`: how it ended. `must_look`: but something was removed, or only a link was
     dealt with, and bytes of this upload may have come to light. `changes`: how often its bytes changed under our hands.
-    `links` are the links that were dealt with, by place and version. `listed_to`: how far the versions were looked
+    `links` are the links that were dealt with, by place and version; `link_error` says what kept some of them where
+    they are. `listed_to`: how far the versions were looked
     through in vain. `has_resumed`: what an earlier delivery took was looked at. `looked`: the versions as listed since
     the last change under our hands.
     """
@@ -114,6 +115,7 @@ class Progress:
     must_look: bool = False
     changes: int = 0
     links: tuple[str, ...] = ()
+    link_error: str | None = None
     listed_to: str | None = None
     has_resumed: bool = False
     looked: Scan | None = None

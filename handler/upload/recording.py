@@ -5,6 +5,7 @@ from dataclasses import replace
 from handler.errors import WardenError
 from handler.model import Outcome
 from handler.upload.progress import Progress, Run
+from handler.upload.tagging import join_notes
 
 # Price of the vendor's page: USD 1.20 for 1,000 calls answered 200.
 USD_PER_CALL = 0.0012
@@ -20,6 +21,7 @@ def record(progress: Progress, run: Run) -> Outcome:
         superseded=progress.superseded,
         links=progress.links,
         delivery=run.delivery.number,
+        error=join_notes(progress.link_error, progress.ending.error),
     )
     outcome = _account(outcome, run)
     # Whatever the upload's share: how it ended must be known.
@@ -27,7 +29,7 @@ def record(progress: Progress, run: Run) -> Outcome:
     try:
         progress.entry.close(outcome, progress.listed_to)
     except WardenError as exc:
-        outcome = replace(outcome, error="; ".join(filter(None, [outcome.error, str(exc)])))
+        outcome = replace(outcome, error=join_notes(outcome.error, str(exc)))
     return _account(outcome, run)
 
 

@@ -439,3 +439,35 @@ def test_a_link_that_may_not_be_removed_is_marked_and_told(ledgered: Ledgered, b
     assert "retention policy" in document["outcome"]["error"]
     assert cloud.tags(bucket, KEY)["moderation-status"] == "unverified"
     assert is_untouched(cloud, bucket)
+
+
+@pytest.mark.parametrize("ledger", ["", "ledger"], ids=["no ledger", "ledger"])
+@pytest.mark.parametrize("way", ["put", "copied"])
+@pytest.mark.parametrize(("action", "operation"), [("delete", "DeleteObject"), ("tag", "PutObjectTagging")])
+def test_a_link_that_has_to_stay_shields_no_picture(
+    ledgered: Ledgered, action: str, operation: str, way: str, ledger: str
+) -> None:
+    """Neither one put beside it nor one copied; what keeps the link fails the invocation all the same."""
+    bad = (
+        "version: 1\nname: nudes\nrules: [{name: n, match: {labels: ['pornographic_*']}, action: quarantine}]\n"
+        f"scope: {{include: ['avatars/**']}}\nquarantine: {{bucket: quarantine, prefix: h/}}\n"
+        f"failures: {{symlink: {action}}}\n"
+    )
+    cloud = start(ledgered, bad, ledger)
+    if way == "put":
+        record = cloud.upload(KEY, picture("NUDE"), bucket="versioned")
+    else:
+        record = copy_picture(cloud, "versioned", picture("NUDE"))
+    link = put(cloud, "versioned")
+    (kept,) = links(cloud, "versioned")
+    cloud.watcher.spoil = lambda call: (
+        Fault(status=409, code="FileImmutable") if call.operation == operation and kept in str(call) else None
+    )
+    (document,) = cloud.deliver(record, timeout_s=30)
+    assert document["outcome"]["status"] == "quarantined"
+    assert "retention policy" in document["outcome"]["error"]
+    assert cloud.versions("versioned", KEY) == [kept]
+    assert [body for _, body in cloud.held()] == [picture("NUDE")]
+    (document,) = cloud.deliver(link, timeout_s=30)
+    assert document["outcome"]["status"] == "failed"
+    assert "retention policy" in document["outcome"]["error"]
