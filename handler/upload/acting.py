@@ -30,6 +30,9 @@ def confirm(
     action = decision.action if run.is_enforced and decision is not None else None
     if not (answer.is_exact or action in {Action.QUARANTINE, Action.DELETE}):
         found = look(found, run.services.store)
+    if progress.has_acted:
+        # A link beside the upload's own bytes: what is known of these stays.
+        return progress, found
     if isinstance(answer.said, Release):
         return replace(progress, decision=decision), found
     verdict = answer.said if isinstance(answer.said, Verdict) else None
@@ -47,7 +50,7 @@ def act(progress: Progress, run: Run, found: StoredObject, answer: Answer, decis
     hint = UNREADABLE_HINT if failure is not None and failure.kind is FailureKind.UNREADABLE else ""
     if decision is None:
         error = f"{failure}; it waits for the next delivery{hint}"
-        return progress.end(Status.FAILED, location=found.location, error=error)
+        return progress.end_own(Outcome(progress.upload, Status.FAILED, location=found.location, error=error))
     task = Task(progress, run, found, decision)
     ending = _carry_out_on_link(task) if found.is_symlink else _carry_out(task)
     if failure is not None and not failure.kind.is_lasting:
@@ -56,7 +59,9 @@ def act(progress: Progress, run: Run, found: StoredObject, answer: Answer, decis
         return _go_on_after_link(progress, found, ending)
     was_removed = ending.action in {Action.QUARANTINE, Action.DELETE} and found.is_pinned
     # Where each event takes a version of its own, a twin has an event that deals with it.
-    return replace(progress, ending=ending, must_look=was_removed and not progress.takes_versions)
+    if was_removed and not progress.takes_versions:
+        return replace(progress, ending=ending, must_look=True)
+    return progress.end_own(ending)
 
 
 def _go_on_after_link(progress: Progress, found: StoredObject, ending: Outcome) -> Progress:
@@ -64,13 +69,15 @@ def _go_on_after_link(progress: Progress, found: StoredObject, ending: Outcome) 
 
     One that can't be removed keeps nobody from the upload's own bytes: it is marked, and told with how these end.
     """
-    error = join_notes(progress.link_error, ending.error)
-    progress = replace(progress, links=(*progress.links, name_of(found)), link_error=error)
-    ending = replace(ending, error=None)
+    progress = replace(
+        progress, links=(*progress.links, name_of(found)), link_error=progress.link_error or ending.error
+    )
+    if progress.has_acted:
+        return progress.end_own(progress.ending)
     event = progress.event_upload
     if event.event_name not in LINK_EVENTS or is_earlier(found, event):
         return replace(progress, decision=None)
-    return replace(progress, ending=ending, must_look=True)
+    return replace(progress, ending=replace(ending, error=None), must_look=True)
 
 
 def _carry_out_on_link(task: Task) -> Outcome:

@@ -20,27 +20,31 @@ from handler.upload.waiting import Waiting
 # Each costs a look at its take and at its upload. All others are taken too, and their uploads answer for them.
 MOST_WATCHED = 10
 
+# There may be thousands of the event's moment: past these the upload's own bytes come first, and the others after them.
+MOST_LINKS_FIRST = 10
+
 Next = tuple[Progress, StoredObject | None]
 
 
 def locate_next(progress: Progress, run: Run) -> Next:
     """Find the bytes to deal with next: links under the key that are not newer than the event, then the upload's own.
 
+    Of many links, some come first and the others last.
     Of versions that an upload may be, it takes one that no other has. None where it has ended.
 
     Raises ObjectGone where a version went while it was looked for, and what the store, the ledger and the quarantine
     raise.
     """
-    resumed = _resume(progress, run)
+    resumed = _resume(progress, run) or _go_on_with_links(progress, run)
     if resumed is not None:
         return resumed
     progress, now = _look_under(replace(progress, has_resumed=True), run.services.store)
     upload = progress.upload
     if not run.is_ours_to_judge(upload):
         return progress.end(Status.OUT_OF_SCOPE, location=f"{upload.bucket}/{upload.key}"), None
-    if now is not None and _is_link_to_deal_with(now, progress):
+    if now is not None and _is_link_to_deal_with(now, progress) and _may_come_first(progress):
         return progress, now
-    if now is not None and fits(now, upload) and _is_for_this(progress, now):
+    if now is not None and not progress.has_acted and fits(now, upload) and _is_for_this(progress, now):
         return _begin(progress, now)
     if now is None or now.version_id is None:
         return _without_own(progress, run, now)
@@ -64,6 +68,22 @@ def _resume(progress: Progress, run: Run) -> Next | None:
         progress = replace(progress, upload=replace(progress.upload, etag=kept.etag), superseded=progress.upload.etag)
     # Whether it is current no answer of a version tells, and a version needs no telling.
     return _begin(progress, replace(found, is_current=False))
+
+
+def _go_on_with_links(progress: Progress, run: Run) -> Next | None:
+    """Deal with the next link of those listed; None where none is to be dealt with now, or nothing was listed."""
+    if not _may_come_first(progress):
+        return None
+    link = next(iter(progress.links_left), None)
+    if link is None:
+        return None
+    # A version is looked at no more before it goes: only what may be overwritten has to be known exactly.
+    return progress, link if link.is_pinned else _expect(link, run.services.store)
+
+
+def _may_come_first(progress: Progress) -> bool:
+    """Whether a link comes before all else by now."""
+    return progress.has_acted or len(progress.links) < MOST_LINKS_FIRST
 
 
 def _look_under(progress: Progress, store: Store) -> tuple[Progress, StoredObject | None]:
@@ -108,10 +128,17 @@ def _locate_version(progress: Progress, run: Run, now: StoredObject) -> Next:
     """Look below what is current, at a list that holds until something changes under our hands."""
     looked = progress.looked or scan(progress.upload, run.services.store, progress.entry.listed_to)
     progress = replace(progress, looked=looked)
-    links = [link for link in looked.links if _is_link_to_deal_with(link, progress)]
-    if links:
-        # A version is looked at no more before it goes: only what may be overwritten has to be known exactly.
-        return progress, links[0] if links[0].is_pinned else _expect(links[0], run.services.store)
+    link = _go_on_with_links(progress, run)
+    if link is not None:
+        return link
+    if progress.has_acted:
+        return progress.end_as(progress.ending), None
+    progress, found = _locate_own(progress, run, now, looked)
+    return (progress, found) if found is not None else (progress.end_own(progress.ending), None)
+
+
+def _locate_own(progress: Progress, run: Run, now: StoredObject, looked: Scan) -> Next:
+    """Find the upload's own version among those listed."""
     if progress.takes_versions:
         return _take_version(progress, run, now, looked)
     pinned, unpinned = _parted(looked)

@@ -1,7 +1,7 @@
 """One Upload -> one Outcome: the story, in one function."""
 
 from handler.errors import ObjectChanged, ObjectGone, WardenError
-from handler.model import Delivery, Outcome, Status, Upload
+from handler.model import Delivery, Outcome, Upload
 from handler.policy.rules import Policy
 from handler.upload.acting import act, confirm
 from handler.upload.claiming import claim
@@ -29,11 +29,11 @@ def moderate(upload: Upload, policy: Policy, services: Services, delivery: Deliv
                 answer = judge(progress, run, found)
                 decision = decide(progress, run, answer.said)
                 progress, found = confirm(progress, run, found, answer, decision)
-                # Not the end after a link, nor where a removal may have brought an older twin to light.
+                # Not the end where links are left, nor where a removal may have brought an older twin to light.
                 progress = act(progress, run, found, answer, decision)
             except (ObjectGone, ObjectChanged) as exc:
                 # The bytes changed under our hands: the next look tells what became of them.
                 progress = progress.look_again(exc)
     except WardenError as exc:
-        progress = progress.end(Status.FAILED, error=str(exc))
+        progress = progress.fail(str(exc))
     return record(progress, run)

@@ -12,6 +12,7 @@ from handler.upload.holding import is_held
 from handler.upload.ledger import Entry, LenientLedger
 from handler.upload.patience import Patience
 from handler.upload.scanning import Scan
+from handler.upload.tagging import join_notes
 
 # How often bytes that change under our hands are looked for again before the delivery is given up.
 MOST_CHANGES = 4
@@ -97,11 +98,11 @@ class Progress:
     `superseded` is the etag of the event's. `verdict` and `decision` are the last that held for the bytes judged.
     `may_have_marked`: a tag of ours may sit on bytes that were not judged; `astray` are the tags that were written when
     the bytes changed under them. `ending`: how it ended. `must_look`: but something was removed, or only a link was
-    dealt with, and bytes of this upload may have come to light. `changes`: how often its bytes changed under our hands.
-    `links` are the links that were dealt with, by place and version; `link_error` says what kept some of them where
-    they are. `listed_to`: how far the versions were looked
-    through in vain. `has_resumed`: what an earlier delivery took was looked at. `looked`: the versions as listed since
-    the last change under our hands.
+    dealt with, and bytes of this upload may have come to light, or links are left. `has_acted`: its own bytes, if there
+    were any, were dealt with, and only links are looked for. `changes`: how often its bytes changed under our hands.
+    `links` are the links that were dealt with, by place and version; `link_error` says what kept the first of those
+    that stay. `listed_to`: how far the versions were looked through in vain. `has_resumed`: what an earlier delivery
+    took was looked at. `looked`: the versions as listed since the last change under our hands.
     """
 
     entry: Entry
@@ -113,6 +114,7 @@ class Progress:
     astray: Mapping[str, str] = field(default_factory=dict)
     ending: Outcome = UNENDED
     must_look: bool = False
+    has_acted: bool = False
     changes: int = 0
     links: tuple[str, ...] = ()
     link_error: str | None = None
@@ -141,6 +143,12 @@ class Progress:
     def is_over(self) -> bool:
         """Whether it has ended, and nothing is left to look for."""
         return self.has_ended and not self.must_look
+
+    @property
+    def links_left(self) -> tuple[StoredObject, ...]:
+        """Those of the links that were listed that were not dealt with yet."""
+        links = self.looked.links if self.looked is not None else ()
+        return tuple(link for link in links if name_of(link) not in self.links)
 
     @property
     def takes_versions(self) -> bool:
@@ -181,6 +189,16 @@ class Progress:
         if isinstance(changed, TagAstray):
             return replace(progress, may_have_marked=True, astray={**self.astray, **changed.tags})
         return progress
+
+    def end_own(self, ending: Outcome) -> "Progress":
+        """End it as far as its own bytes go; links may be left."""
+        return replace(self, ending=ending, has_acted=True, must_look=bool(self.links_left))
+
+    def fail(self, error: str) -> "Progress":
+        """End it with this error; what was done to its own bytes stays its end, where only links were left."""
+        if self.has_acted:
+            return replace(self, link_error=join_notes(self.link_error, error)).end_as(self.ending)
+        return self.end(Status.FAILED, error=error)
 
     def end(self, status: Status, *, location: str | None = None, error: str | None = None) -> "Progress":
         """End it with nothing done to any bytes."""

@@ -10,7 +10,7 @@ from typing import Any
 import oss2
 import pytest
 
-from scripts.localcloud.wire import Fault
+from scripts.localcloud.wire import Fault, WireCall
 from tests.end_to_end.ledgered_cloud import Ledgered
 from tests.end_to_end.test_crash_matrix import seldom
 from tests.end_to_end.warden_cloud import Document, Record, WardenCloud, earlier, picture
@@ -441,6 +441,21 @@ def test_a_link_that_may_not_be_removed_is_marked_and_told(ledgered: Ledgered, b
     assert is_untouched(cloud, bucket)
 
 
+UPLOADS: dict[str, Callable[[WardenCloud], Record]] = {
+    "put": lambda cloud: cloud.upload(KEY, picture("NUDE"), bucket="versioned"),
+    "copied": lambda cloud: copy_picture(cloud, "versioned", picture("NUDE")),
+}
+
+
+def nudes(action: str) -> str:
+    """A policy that holds nudes, and does this with links."""
+    return (
+        "version: 1\nname: nudes\nrules: [{name: n, match: {labels: ['pornographic_*']}, action: quarantine}]\n"
+        f"scope: {{include: ['avatars/**']}}\nquarantine: {{bucket: quarantine, prefix: h/}}\n"
+        f"failures: {{symlink: {action}}}\n"
+    )
+
+
 @pytest.mark.parametrize("ledger", ["", "ledger"], ids=["no ledger", "ledger"])
 @pytest.mark.parametrize("way", ["put", "copied"])
 @pytest.mark.parametrize(("action", "operation"), [("delete", "DeleteObject"), ("tag", "PutObjectTagging")])
@@ -448,16 +463,8 @@ def test_a_link_that_has_to_stay_shields_no_picture(
     ledgered: Ledgered, action: str, operation: str, way: str, ledger: str
 ) -> None:
     """Neither one put beside it nor one copied; what keeps the link fails the invocation all the same."""
-    bad = (
-        "version: 1\nname: nudes\nrules: [{name: n, match: {labels: ['pornographic_*']}, action: quarantine}]\n"
-        f"scope: {{include: ['avatars/**']}}\nquarantine: {{bucket: quarantine, prefix: h/}}\n"
-        f"failures: {{symlink: {action}}}\n"
-    )
-    cloud = start(ledgered, bad, ledger)
-    if way == "put":
-        record = cloud.upload(KEY, picture("NUDE"), bucket="versioned")
-    else:
-        record = copy_picture(cloud, "versioned", picture("NUDE"))
+    cloud = start(ledgered, nudes(action), ledger)
+    record = UPLOADS[way](cloud)
     link = put(cloud, "versioned")
     (kept,) = links(cloud, "versioned")
     cloud.watcher.spoil = lambda call: (
@@ -471,3 +478,46 @@ def test_a_link_that_has_to_stay_shields_no_picture(
     (document,) = cloud.deliver(link, timeout_s=30)
     assert document["outcome"]["status"] == "failed"
     assert "retention policy" in document["outcome"]["error"]
+
+
+@pytest.mark.parametrize("ledger", ["", "ledger"], ids=["no ledger", "ledger"])
+@pytest.mark.parametrize("way", ["put", "copied"])
+@pytest.mark.parametrize("action", ["delete", "tag"])
+def test_many_links_keep_nobody_from_a_picture(ledgered: Ledgered, action: str, way: str, ledger: str) -> None:
+    """A few come first, then the picture, then the others: all in one delivery, and the picture's end is told."""
+    cloud = start(ledgered, nudes(action), ledger)
+    for _ in range(20):
+        put(cloud, "versioned")
+    record = UPLOADS[way](cloud)
+    for _ in range(20):
+        put(cloud, "versioned")
+    cloud.watcher.calls.clear()
+    (document,) = cloud.deliver(record, timeout_s=60)
+    assert (cloud.error, document["outcome"]["status"], document["decision"]["rule"]) == (None, "quarantined", "n")
+    assert document["verdict"]["findings"]
+    assert len(document["outcome"]["links"]) == 40
+    assert cloud.watcher.operations.index("ImageModeration") < 70
+    marks = [cloud.tags("versioned", KEY, link) for link in links(cloud, "versioned")]
+    assert [mark["moderation-status"] for mark in marks] == ([] if action == "delete" else ["unverified"] * 40)
+
+
+@pytest.mark.parametrize("way", ["put", "copied"])
+def test_what_stops_the_links_after_a_picture_leaves_its_end(ledgered: Ledgered, way: str) -> None:
+    """OSS is down for the last of them: the picture is held, the outcome says so, and the invocation fails."""
+    cloud = start(ledgered, nudes("delete"))
+    record = UPLOADS[way](cloud)
+    events = [put(cloud, "versioned") for _ in range(12)]
+
+    def spoil(call: WireCall) -> Fault | None:
+        is_after = "ImageModeration" in cloud.watcher.operations and call.version_id in versions
+        return Fault(status=503, code="ServiceUnavailable") if is_after else None
+
+    versions = links(cloud, "versioned")
+    cloud.watcher.spoil = spoil
+    (document,) = cloud.deliver(record, timeout_s=60)
+    assert (document["outcome"]["status"], document["decision"]["rule"]) == ("quarantined", "n")
+    assert "ServiceUnavailable" in document["outcome"]["error"]
+    assert cloud.error is not None
+    cloud.watcher.spoil = lambda _: None
+    settle(cloud, *events)
+    assert links(cloud, "versioned") == []
