@@ -113,7 +113,7 @@ def _trace(account: Account, place: Place, folder: str, names: list[str], strang
             uploaded_at=str(upload["uploaded_at"]),
             status=str(status),
             location=location,
-            is_there=_is_there(account, location, str(upload["etag"])),
+            is_there=_is_there(account, location, upload),
             etag=str(upload["etag"]),
             error=ending.get("error"),
             document=document,
@@ -149,13 +149,17 @@ def _from_quarantine(account: Account, connection: OssConnection, place: Place, 
         )
 
 
-def _is_there(account: Account, location: str | None, etag: str) -> bool | None:
-    """Whether the bytes are at their place now; None where there is no such place."""
+def _is_there(account: Account, location: str | None, upload: dict[str, Any]) -> bool | None:
+    """Whether the bytes are at their place now; None where there is no such place.
+
+    A copy's place is its own, and its etag another where it was made in parts or encrypted.
+    """
     if not location:
         return None
     bucket, _, key = location.partition("/")
     there = account.quarantine().find(bucket, key)
-    return there is not None and there.etag == etag
+    is_copy = (bucket, key) != (upload["bucket"], upload["key"])
+    return there is not None and (is_copy or there.etag == upload["etag"])
 
 
 def _with_releases(account: Account, place: Place, traces: list[Trace], strange: list[str]) -> list[Trace]:

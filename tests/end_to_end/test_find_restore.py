@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 from oss2.models import Tagging, TaggingRule
 
+from handler import index
 from handler.adapters.ledger import OssLedger
 from handler.adapters.oss.copying import OssQuarantine
 from handler.ports import Copied
@@ -101,6 +102,16 @@ def test_without_yes_nothing_is_changed(ledgered: Ledgered) -> None:
     assert "uploads/a/ä b.png" in result.stdout
     assert "--yes" in result.stdout
     assert (cloud.keys("uploads"), cloud.keys("ledger"), cloud.keys("quarantine")) == before
+
+
+def test_a_copy_in_parts_is_found(ledgered: Ledgered, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its etag is another than the upload's; it is there all the same."""
+    cloud = ledgered.cloud
+    monkeypatch.setattr(index, "OssQuarantine", lambda store: OssQuarantine(store, single_copy_bytes=0))
+    cloud.drop_clients()
+    location = quarantine(cloud, "a.png")
+    (trace,) = find("a.png")["traces"]
+    assert (trace["location"], trace["is_there"]) == (location, True)
 
 
 def test_a_restore_is_repeatable(ledgered: Ledgered) -> None:
