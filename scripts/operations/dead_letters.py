@@ -84,14 +84,16 @@ def read_letters(paths: Iterable[Path], function: str) -> list[Letter | Strange]
 
 def _values(path: Path) -> Iterator[tuple[str, object]]:
     """The JSON values of a file with their places; a line that is none stays text."""
-    text = path.read_text("utf-8", errors="replace")
+    # A byte that is no UTF-8 must not become another key: it stays what can't be written, and so can't be sent.
+    text = path.read_text("utf-8-sig", errors="surrogateescape")
     whole = _decode(text)
     if isinstance(whole, list):
         yield from ((f"{path}[{i}]", value) for i, value in enumerate(whole))
     elif not isinstance(whole, str):
         yield str(path), whole
     else:
-        for number, line in enumerate(text.splitlines(), start=1):
+        # Not by what else may end a line of text, as U+2028: JSON lets that stand inside a key.
+        for number, line in enumerate(text.split("\n"), start=1):
             if line.strip():
                 yield f"{path}:{number}", _decode(line)
 

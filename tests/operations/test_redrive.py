@@ -305,6 +305,27 @@ def test_what_is_no_letter_of_ours_is_left_alone(api: FunctionApi, tmp_path: Pat
     assert len(api.taken) == 1
 
 
+@pytest.mark.parametrize("key", ["a\u2028b.png", "a\x85b.png"])
+def test_only_a_newline_ends_a_letter(api: FunctionApi, tmp_path: Path, key: str) -> None:
+    """JSON lets other ends of lines stand inside a key; a file may begin with the mark of its encoding."""
+    letters = [json.dumps(letter(event(name)), ensure_ascii=False) for name in (key, "b.png")]
+    path = tmp_path / "letters.jsonl"
+    path.write_text("\n".join(letters), "utf-8-sig")
+    run(path, "--yes")
+    assert [body.decode() for body in api.taken] == [marked(event(key)), marked(event("b.png"))]
+
+
+def test_a_file_of_another_encoding_names_no_other_key(api: FunctionApi, tmp_path: Path) -> None:
+    """What is no UTF-8 is left alone: sent with a key that is guessed, the upload would be lost and noted as sent."""
+    path = tmp_path / "letters.jsonl"
+    path.write_text(
+        "\n".join(json.dumps(letter(event(name)), ensure_ascii=False) for name in ("\xe4.png", "b.png")), "latin-1"
+    )
+    result = run(path, "--yes", code=1)
+    assert "left alone" in result.stdout
+    assert [body.decode() for body in api.taken] == [marked(event("b.png"))]
+
+
 @pytest.mark.parametrize("form", ["one", "list", "base64", "base64 lines"])
 def test_the_forms_of_a_file(api: FunctionApi, tmp_path: Path, form: str) -> None:
     """One letter, a list of them, or what a queue's message wraps in base64."""
