@@ -396,11 +396,16 @@ def operators_rights() -> frozenset[tuple[str, str]]:
     return frozenset(pairs)
 
 
+@pytest.mark.parametrize("versioned_quarantine", [True, False])
 @pytest.mark.parametrize("versioned", [True, False])
-def test_the_operators_rights_bring_an_object_back(cloud: Cloud, tmp_path: Path, *, versioned: bool) -> None:
+def test_the_operators_rights_bring_an_object_back(
+    cloud: Cloud, tmp_path: Path, *, versioned: bool, versioned_quarantine: bool
+) -> None:
     """With exactly what docs/operations.md says, an upload is found and what was held goes back."""
     rights = rights_of(tmp_path, EVERY_ACTION, versioned=versioned, ledger=True)
     cloud.run(EVERY_ACTION, rights, versioned=versioned, ledger=True)
+    if versioned_quarantine:
+        cloud._bucket("quarantine").put_bucket_versioning(oss2.models.BucketVersioningConfig("Enabled"))  # noqa: SLF001
     (held,) = [found.key for found in oss2.ObjectIterator(cloud._bucket("quarantine"))]  # noqa: SLF001
     operator = replace(APPLICATION, access_key_id="operator", rights=operators_rights())
     cloud.oss.add_identity(operator)
