@@ -57,7 +57,7 @@ RIGHTS = {
     "read the tags of": "oss:GetObjectTagging",
     "read the ACL of": "oss:GetObjectAcl",
     "tag": "oss:PutObjectTagging",
-    "copy": "oss:GetObject there, oss:PutObject and oss:PutObjectTagging in the quarantine bucket, and kms:Decrypt and "
+    "copy": "oss:GetObject there, oss:PutObject and oss:PutObjectTagging where the copy goes, and kms:Decrypt and "
     "kms:GenerateDataKey on the key of what is encrypted by KMS",
     "read": "oss:GetObject, and kms:Decrypt on the key of what is encrypted by KMS",
     "list the unfinished copies of": "oss:ListMultipartUploads",
@@ -95,5 +95,7 @@ def _hint(code: str, doing: str) -> str:
     if code != "AccessDenied":
         return HINTS.get(code, "this is no fault of the object")
     right = next((right for words, right in RIGHTS.items() if doing.startswith(words + " ")), "the right to do so")
-    grant = f"give the function's role {right} (in a bucket with versions the …Version form too)"
+    # An operator's command makes the same calls, with keys of his own.
+    asks = "whoever asks (the function's role; in a command, your own user)"
+    grant = f"give {asks} {right} (in a bucket with versions the …Version form too)"
     return f"{grant}, or look for a bucket policy that denies it"

@@ -163,7 +163,7 @@ def test_codes_without_a_class_are_mapped_too(status: int, code: str | None, exp
 @pytest.mark.parametrize(
     ("status", "code", "hint"),
     [
-        (403, "AccessDenied", "give the function's role oss:PutObjectTagging"),
+        (403, "AccessDenied", "(the function's role; in a command, your own user) oss:PutObjectTagging"),
         (404, "NoSuchBucket", "create the bucket"),
         (403, "InvalidAccessKeyId", "check the function's role"),
         (403, "SecurityTokenExpired", "the token has run out"),

@@ -390,7 +390,7 @@ def test_missing_right_is_the_operators(
     server.add_identity(without(missing))
     message = refusal(lambda: call(connect(), found), OperatorError)
     assert "AccessDenied" in message
-    assert "give the function's role oss:" in message
+    assert "your own user) oss:" in message
 
 
 @pytest.mark.parametrize(
