@@ -187,8 +187,11 @@ def _sha256_of(account: Account, found: StoredObject) -> str:
 
 
 def _may_hold_same_bytes(one: StoredObject, other: StoredObject) -> bool:
-    """By size and CRC-64; the etag of what was copied in parts is another, and not every copy has a CRC-64."""
-    if one.size_bytes != other.size_bytes:
+    """By size and CRC-64; the etag of what was copied in parts is another, and not every copy has a CRC-64.
+
+    Never a link: of that all three are its target's.
+    """
+    if one.is_symlink or one.size_bytes != other.size_bytes:
         return False
     return one.crc64 is None or other.crc64 is None or one.crc64 == other.crc64
 

@@ -215,6 +215,22 @@ def test_what_comes_while_it_is_copied_stays_on_top(ledgered: Ledgered, bucket: 
     assert cloud.bucket(bucket).list_multipart_uploads().upload_list == []
 
 
+@both
+@pytest.mark.parametrize("operation", ["UploadPartCopy", "CompleteMultipartUpload"])
+def test_a_link_to_the_same_bytes_is_not_what_was_restored(ledgered: Ledgered, bucket: str, operation: str) -> None:
+    """OSS answers for its target, which is its owner's to replace; before the copy is there or after."""
+    cloud = ledgered.cloud
+    location = quarantine(cloud, "a.png", bucket=bucket)
+
+    def link() -> None:
+        cloud.upload("b.png", picture("NUDE"), bucket=bucket)
+        cloud.bucket(bucket).put_symlink("b.png", "a.png")
+
+    between = Between(operation, link, is_after=operation == "CompleteMultipartUpload")
+    assert "another upload" in restore(cloud, location, between, code=1)
+    assert [release["landed"] for release in releases(cloud)] == [None]
+
+
 def test_what_lay_there_before_is_no_late_upload(ledgered: Ledgered) -> None:
     """An older version that the plan knows stays below."""
     cloud = ledgered.cloud
