@@ -25,6 +25,9 @@ from scripts.operations.releases import (
     read_releases,
 )
 
+# The type of what was made in parts, as every restored object but an empty one (vendor's API reference, HeadObject).
+IN_PARTS = "Multipart"
+
 
 class CannotRestore(WardenError):
     """The object stays in quarantine; the message says why."""
@@ -172,11 +175,15 @@ def _is_restored(account: Account, where: Where, held: Held, there: StoredObject
 
 
 def _find_unfinished(account: Account, where: Where, held: Held, there: StoredObject) -> Noted | None:
-    """The newest intent to bring back this copy, where the very bytes are there, and only the rest was not done."""
+    """The newest intent to bring back this copy, where the very bytes are there, and only the rest was not done.
+
+    Not where somebody put them there at once: the event of such an upload looks for no release.
+    """
     releases = read_releases(account.ledger(where.ledger), held.bucket, held.key).noted
     intents = (r for r in releases if r.release.landed is None and r.release.source == held.copy.location)
     intent = next(intents, None)
-    if intent is None or not _may_hold_same_bytes(there, held.copy):
+    is_copy = there.object_type == IN_PARTS or not there.size_bytes
+    if intent is None or not is_copy or not _may_hold_same_bytes(there, held.copy):
         return None
     # What an uploader may have put there meanwhile can have any size, CRC-64 and etag: only the bytes tell.
     return intent if _sha256_of(account, there) == intent.release.sha256 else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 
@@ -228,6 +229,22 @@ def test_a_link_to_the_same_bytes_is_not_what_was_restored(ledgered: Ledgered, b
 
     between = Between(operation, link, is_after=operation == "CompleteMultipartUpload")
     assert "another upload" in restore(cloud, location, between, code=1)
+    assert [release["landed"] for release in releases(cloud)] == [None]
+
+
+@both
+def test_the_same_picture_uploaded_again_completes_no_failed_restore(ledgered: Ledgered, bucket: str) -> None:
+    """Its event is an upload's and looks for no release: it would be held again after `restored` was said."""
+    cloud = ledgered.cloud
+    location = quarantine(cloud, "a.png", bucket=bucket)
+
+    def put() -> None:
+        cloud.upload("a.png", picture("GOOD"), bucket=bucket)
+
+    restore(cloud, location, Between("UploadPartCopy", put), code=1)
+    cloud.upload("a.png", picture("NUDE"), bucket=bucket)
+    stored(cloud, bucket, "a.png").last_modified += timedelta(seconds=5)
+    assert "upload" in run("restore", location, *REASON, "--yes", code=1).output
     assert [release["landed"] for release in releases(cloud)] == [None]
 
 
