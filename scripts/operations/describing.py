@@ -22,8 +22,9 @@ def describe(account: Account, held: Held, tag_prefix: str) -> tuple[HeldCopy, t
     Raises NotOurs, and what the adapters raise.
     """
     rest = _read_rest(account, held)
-    tags, given_up = _restored_tags(account, held, tag_prefix)
-    notes = (*_notes(held, rest), *_encryption_notes(held), *_tag_notes(held, given_up))
+    present = account.store().read_tags(held.copy)
+    tags, given_up = _restored_tags(present, tag_prefix)
+    notes = (*_notes(held, rest), *_encryption_notes(held), *_tag_notes(held, present, given_up))
     return _describe(held, rest, tags), notes
 
 
@@ -59,7 +60,12 @@ def _encryption_notes(held: Held) -> Iterator[str]:
         )
 
 
-def _tag_notes(held: Held, given_up: list[str]) -> Iterator[str]:
+def _tag_notes(held: Held, present: dict[str, str], given_up: list[str]) -> Iterator[str]:
+    if not present:
+        yield (
+            "the copy carries no tags, not even ours, so they were refused when it was made: the user's, if there were "
+            "any, do not come back"
+        )
     gone = held.facts.get("tags-given-up")
     if gone:
         yield f"the user's tag {gone!r} gave way to ours when it was quarantined, and does not come back"
@@ -67,9 +73,8 @@ def _tag_notes(held: Held, given_up: list[str]) -> Iterator[str]:
         yield f"the user's tags {', '.join(map(repr, given_up))} are left out: OSS allows {MOST_TAGS}, with ours"
 
 
-def _restored_tags(account: Account, held: Held, prefix: str) -> tuple[dict[str, str], list[str]]:
+def _restored_tags(present: dict[str, str], prefix: str) -> tuple[dict[str, str], list[str]]:
     """The user's own tags, after ours that says `passed`, as many as OSS allows; and the names of those given up."""
-    present = account.store().read_tags(held.copy)
     users = sorted((name, value) for name, value in present.items() if not name.startswith(prefix))
     room = MOST_TAGS - 1
     return dict([(f"{prefix}status", "passed"), *users[:room]]), [name for name, _ in users[room:]]

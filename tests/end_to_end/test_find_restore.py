@@ -603,6 +603,15 @@ def test_a_tag_that_gave_way_at_the_quarantine_is_said(ledgered: Ledgered) -> No
     assert said["notes"] == ["the user's tag 't9' gave way to ours when it was quarantined, and does not come back"]
 
 
+def test_a_copy_without_tags_is_said(ledgered: Ledgered) -> None:
+    """A role that may tag nothing in the quarantine holds it all the same; what the user had set is lost by that."""
+    cloud = ledgered.cloud
+    location = quarantine(cloud, "a.png")
+    cloud.bucket("quarantine").delete_object_tagging(location.partition("/")[2])
+    (note,) = json.loads(run("restore", location, *REASON, "--json").stdout)["notes"]
+    assert note.startswith("the copy carries no tags")
+
+
 def test_a_tag_that_gives_way_at_the_restore_is_said(ledgered: Ledgered) -> None:
     """Where the copy got more tags meanwhile, the note names what is left out before anything is done."""
     cloud = ledgered.cloud
