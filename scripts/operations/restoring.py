@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
-from handler.errors import PlaceTaken, WardenError
+from handler.errors import OperatorError, PlaceTaken, StoreUnavailable, WardenError
 from handler.ports import Copied, HeldCopy, StoredObject
 from handler.upload.releases import is_of
 from handler.upload.scanning import SAME_MOMENT
@@ -107,9 +107,12 @@ def carry_out(account: Account, where: Where, plan: Restore, grounds: Grounds) -
         copied = quarantine.hold(held.copy, plan.copy, keep_going=lambda: _refuse_late(account, plan))
         landed = _find_restored(account, held)
         _refuse_another(account, noted, copied, landed)
-    except (CannotRestore, PlaceTaken):
+    except (CannotRestore, PlaceTaken) as exc:
         # What is there is another's, and is not to wait for a release that never comes.
-        give_up_release(ledger, noted)
+        try:
+            give_up_release(ledger, noted)
+        except (OperatorError, StoreUnavailable) as failed:
+            raise CannotRestore(f"{exc}; nor could that be noted, so what is there may wait: {failed}") from exc
         raise
     complete_release(ledger, noted, landed, copied.request_id, grounds)
     # Only now nothing can take it for an upload of its own any more.

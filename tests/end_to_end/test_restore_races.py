@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from handler.adapters.ledger import OssLedger
+from handler.errors import StoreUnavailable
 from scripts.localcloud.wire import Fault, WireCall
 from tests.end_to_end.ledgered_cloud import Ledgered
 from tests.end_to_end.operator_cloud import (
@@ -149,6 +151,23 @@ def test_the_same_bytes_put_over_the_copy_are_not_released(ledgered: Ledgered) -
     said = restore(cloud, location, Between("CompleteMultipartUpload", put, is_after=True), code=1)
     assert "another upload came over it" in said
     assert [release["landed"] for release in releases(cloud)] == [None]
+
+
+def test_why_it_failed_is_said_where_the_ledger_is_down_too(
+    ledgered: Ledgered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not only that the intent could not be given up: another upload is there, and that is what matters."""
+    cloud = ledgered.cloud
+    location = quarantine(cloud, "a.png")
+
+    def refuse(*_: object) -> None:
+        raise StoreUnavailable("could not write ledger/'release/…'")
+
+    monkeypatch.setattr(OssLedger, "write", refuse)
+    between = Between("CompleteMultipartUpload", lambda: forge(cloud, "uploads", location), is_after=True)
+    said = restore(cloud, location, between, code=1)
+    assert "another upload came over it" in said
+    assert "could not write ledger" in said
 
 
 @both
