@@ -1,7 +1,7 @@
 """Copies in parts, which the next delivery carries on.
 
 Facts of the OSS API used here (vendor's API reference, not tried on a live account): an unfinished upload keeps its
-parts until it is completed or aborted. An object has at most 10,000 parts, all but the last of 100 KB or more.
+parts until it is completed or aborted. An object has at most 10,000 parts of 5 GB, all but the last of 100 KB or more.
 UploadPartCopy takes the conditions of CopyObject. InitiateMultipartUpload and CompleteMultipartUpload take
 `x-oss-forbid-overwrite`; an ACL is for the latter. ListMultipartUploads lists by key, ListParts 1,000 a page.
 """
@@ -33,6 +33,7 @@ from handler.ports import Copied, HeldCopy, StoredObject
 # With what is added to it (SPREAD), no part is larger than what is copied at once.
 PART_BYTES = 112 * 1024**2
 MOST_PARTS = 10_000
+LARGEST_PART_BYTES = 5 * 1024**3
 # A part is larger than the least size by up to so much of it, which says of which source it is.
 SPREAD = 8
 PARTS_A_PAGE = 1000
@@ -110,7 +111,8 @@ class PartsCopier:
         least = max(self._part_bytes, -(-found.size_bytes // MOST_PARTS))
         facts = (found.location, found.version_id or "null", found.etag, found.last_modified)
         digest = sha256("\n".join(facts).encode()).digest()
-        return least + int.from_bytes(digest[:8], "big") % (least // SPREAD + 1)
+        spread = min(least // SPREAD, max(LARGEST_PART_BYTES - least, 0))
+        return least + int.from_bytes(digest[:8], "big") % (spread + 1)
 
     def _spans(self, found: StoredObject) -> list[tuple[int, int]]:
         """Where each part begins, and its size."""

@@ -171,6 +171,10 @@ def test_parts_are_as_large_as_their_number_allows(store: OssStore) -> None:
     assert 71 <= copier.part_bytes(found) <= 71 + 71 // 8
     usual = PartsCopier(store.connection, part_bytes=parts_module.PART_BYTES, resumes=True)
     assert parts_module.PART_BYTES <= usual.part_bytes(found) <= 128 * 1024**2
+    for terabytes in (46, 48):
+        huge = replace(found, size_bytes=terabytes * 1024**4)
+        sizes = {usual.part_bytes(replace(huge, key=str(number))) for number in range(100)}
+        assert huge.size_bytes / 10_000 <= min(sizes) < max(sizes) <= 5 * 1024**3
 
 
 # --- the next delivery goes on ---
