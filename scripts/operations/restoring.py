@@ -3,11 +3,14 @@
 Killed anywhere, it is run again: an intent whose bytes are there already is completed, any other is void after a while.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
-from handler.errors import OperatorError, PlaceTaken, StoreUnavailable, WardenError
+from handler.adapters.ledger import OssLedger
+from handler.errors import CannotCopy, OperatorError, PlaceTaken, StoreUnavailable, WardenError
 from handler.ports import Copied, HeldCopy, StoredObject
 from handler.upload.releases import is_of
 from handler.upload.scanning import SAME_MOMENT
@@ -103,23 +106,30 @@ def carry_out(account: Account, where: Where, plan: Restore, grounds: Grounds) -
         complete_interrupted(ledger, plan.unfinished, plan.beneath, grounds)
         return _find_restored(account, held)
     noted = begin_release(ledger, held, _sha256_of(account, held.copy), grounds)
-    try:
+    with _giving_up(ledger, noted, CannotRestore, PlaceTaken, CannotCopy, OperatorError):
         copied = quarantine.hold(held.copy, plan.copy, keep_going=lambda: _refuse_late(account, plan))
+    with _giving_up(ledger, noted, CannotRestore):
         landed = _find_restored(account, held)
         _refuse_another(account, noted, copied, landed)
-    except (CannotRestore, PlaceTaken) as exc:
-        # What is there is another's, and is not to wait for a release that never comes.
-        try:
-            give_up_release(ledger, noted)
-        except (OperatorError, StoreUnavailable) as failed:
-            raise CannotRestore(f"{exc}; nor could that be noted, so what is there may wait: {failed}") from exc
-        raise
     complete_release(ledger, noted, landed, copied.request_id, grounds)
     # Only now nothing can take it for an upload of its own any more.
     restored = _find_restored(account, held)
     if copied.note:
         raise CannotRestore(f"it is back, but {copied.note}")
     return restored
+
+
+@contextmanager
+def _giving_up(ledger: OssLedger, noted: Noted, *failures: type[WardenError]) -> Iterator[None]:
+    """Give the intent up where that fails for good: what is there is not to wait for a release that never comes."""
+    try:
+        yield
+    except failures as exc:
+        try:
+            give_up_release(ledger, noted)
+        except (OperatorError, StoreUnavailable) as failed:
+            raise CannotRestore(f"{exc}; nor could that be noted, so what is there may wait: {failed}") from exc
+        raise
 
 
 def _refuse_late(account: Account, plan: Restore) -> None:

@@ -153,6 +153,19 @@ def test_the_same_bytes_put_over_the_copy_are_not_released(ledgered: Ledgered) -
     assert [release["landed"] for release in releases(cloud)] == [None]
 
 
+@both
+def test_a_restore_that_was_refused_keeps_no_copy_waiting(ledgered: Ledgered, bucket: str) -> None:
+    """A right is missing, and that is certain: the same picture, copied there, is judged at once."""
+    cloud = ledgered.cloud
+    location = quarantine(cloud, "a.png", bucket=bucket)
+    refused = Between("CompleteMultipartUpload", lambda: Fault(status=403, code="AccessDenied"))
+    assert "AccessDenied" in restore(cloud, location, refused, code=1)
+    cloud.upload("b.png", picture("NUDE"), bucket=bucket)
+    cloud.bucket(bucket).copy_object(bucket, "b.png", "a.png")
+    (document,) = cloud.deliver(events_in(cloud, bucket, "CopyObject")[-1])
+    assert ending(document) == ("quarantined", "nudity")
+
+
 def test_why_it_failed_is_said_where_the_ledger_is_down_too(
     ledgered: Ledgered, monkeypatch: pytest.MonkeyPatch
 ) -> None:
