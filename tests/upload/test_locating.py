@@ -507,6 +507,15 @@ def test_one_listing_serves_all_links_of_a_delivery() -> None:
     assert (found.version_id, [call[0] for call in store.asked].count("versions")) == ("v1", 1)
 
 
+def test_what_changes_among_the_last_links_begins_no_second_look_at_its_own_bytes() -> None:
+    """They were dealt with: it has ended as they did, once no link is left."""
+    place = Place(FakeStore(stored(version_id="v2", etag="E9"), stored(version_id="v1", is_current=False)), Shelf())
+    progress, run = place.begin()
+    progress = replace(progress.end_own(Outcome(UPLOAD, Status.PASSED)), must_look=True)
+    progress, found = locate_next(progress.look_again(ObjectGone("a link went")), run)
+    assert (found, progress.is_over, progress.ending.status) == (None, True, Status.PASSED)
+
+
 def end(progress: Progress, status: Status = Status.PASSED) -> None:
     """Bring a delivery to its end."""
     progress.entry.close(Outcome(progress.upload, status, location="uploads/a.jpg"), None)
