@@ -29,6 +29,8 @@ RELEASES = "release/"
 NUMBERED = re.compile(r"([1-9][0-9]{0,8})\.json")
 # Each costs a read, and restores are made by hand: what lies below these is not asked for, and so the upload is judged.
 MOST_READ = 32
+# Some twenty seconds of reading. The service takes no fiftieth of it, so no verdict can be what such an upload waits for.
+MOST_BYTES_READ = 1024**3
 # A restore of the old layout wrote its release, then copied: a large object in parts.
 OLD_LAYOUT_S = 3_600.0
 # 9999-12-31, the last day that can be written as text.
@@ -127,13 +129,14 @@ def choose(
 def passes(release: Release, upload: Upload, found: StoredObject, read: Callable[[], str]) -> bool:
     """Whether what was found is what this release is for: a version for ever, and all else by its SHA-256.
 
-    What is archived nobody can read, us included: there the restore's own request has to do.
+    What is archived nobody can read, us included, and what is large nobody can read within a delivery: there the
+    restore's own request has to do. What is put over such an object has an event of its own.
     """
     if release.landed is None or not is_of(release, found):
         return False
     if found.is_pinned:
         return True
-    if found.is_archived:
+    if found.is_archived or found.size_bytes > MOST_BYTES_READ:
         return bool(upload.request_id) and upload.request_id == release.landed.request_id
     return read() == release.sha256
 

@@ -90,15 +90,16 @@ def test_a_version_passes_unread(upload: Upload) -> None:
     assert ask(release, upload=upload, found=PINNED, sha256=None) == release
 
 
-def test_what_is_archived_passes_for_the_restores_own_request() -> None:
-    """Nobody can read it; a version is the same for ever all the same."""
-    archived = replace(THERE, storage_class="Archive")
-    release = completed(archived)
-    assert ask(release, upload=COPY_EVENT, found=archived, sha256=None) == release
-    assert ask(release, upload=STRANGER, found=archived, sha256=None) is None
-    nameless = completed(archived, request_id="")
-    assert ask(nameless, upload=replace(COPY_EVENT, request_id=""), found=archived, sha256=None) is None
-    pinned = replace(PINNED, storage_class="Archive")
+@pytest.mark.parametrize("change", [{"storage_class": "Archive"}, {"size_bytes": 1024**3 + 1}])
+def test_what_can_not_be_read_passes_for_the_restores_own_request(change: dict[str, Any]) -> None:
+    """By nobody, or not within a delivery; a version is the same for ever all the same."""
+    there = replace(THERE, **change)
+    release = msgspec.structs.replace(completed(there), size_bytes=there.size_bytes)
+    assert ask(release, upload=COPY_EVENT, found=there, sha256=None) == release
+    assert ask(release, upload=STRANGER, found=there, sha256=None) is None
+    nameless = msgspec.structs.replace(release, landed=completed(there, request_id="").landed)
+    assert ask(nameless, upload=replace(COPY_EVENT, request_id=""), found=there, sha256=None) is None
+    pinned = replace(PINNED, **change)
     assert ask(completed(pinned), upload=STRANGER, found=pinned, sha256=None)
 
 
