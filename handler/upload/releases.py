@@ -29,7 +29,7 @@ RELEASES = "release/"
 NUMBERED = re.compile(r"([1-9][0-9]{0,8})\.json")
 # Each costs a read, and restores are made by hand: what lies below these is not asked for, and so the upload is judged.
 MOST_READ = 32
-# Some twenty seconds of reading. The service takes no fiftieth of it, so no verdict can be what such an upload waits for.
+# Some twenty seconds of reading, and fifty times what the service takes: no verdict is what such an upload waits for.
 MOST_BYTES_READ = 1024**3
 # A restore of the old layout wrote its release, then copied: a large object in parts.
 OLD_LAYOUT_S = 3_600.0
