@@ -18,7 +18,7 @@ PYTEST = ("-m", "pytest", "-n", "2", "-q")
 # Where the handler is tested: measured for coverage, which costs every call that is made there, and run on the version
 # of production too.
 OF_THE_HANDLER = ("tests/test_*.py", "tests/policy", "tests/upload", "tests/adapters", "tests/end_to_end")
-LONGER_CHAOS = ("tests/end_to_end/test_chaos.py", "--chaos-examples", "40")
+LONGER_CHAOS = ("tests/end_to_end/test_chaos.py", "--chaos-examples", "120")
 
 
 def run_step(heading: str, command: list[str]) -> bool:
