@@ -30,7 +30,7 @@ def confirm(
     action = decision.action if run.is_enforced and decision is not None else None
     if not (answer.is_exact or action in {Action.QUARANTINE, Action.DELETE}):
         found = look(found, run.services.store)
-    if progress.has_acted:
+    if found.is_symlink and (progress.has_acted or progress.has_removed):
         # A link beside the upload's own bytes: what is known of these stays.
         return progress, found
     if isinstance(answer.said, Release):
@@ -60,7 +60,7 @@ def act(progress: Progress, run: Run, found: StoredObject, answer: Answer, decis
     was_removed = ending.action in {Action.QUARANTINE, Action.DELETE} and found.is_pinned
     # Where each event takes a version of its own, a twin has an event that deals with it.
     if was_removed and not progress.takes_versions:
-        return replace(progress, ending=ending, must_look=True)
+        return replace(progress, ending=ending, must_look=True, has_removed=True)
     return progress.end_own(ending)
 
 
@@ -74,6 +74,8 @@ def _go_on_after_link(progress: Progress, found: StoredObject, ending: Outcome) 
     )
     if progress.has_acted:
         return progress.end_own(progress.ending)
+    if progress.has_removed:
+        return progress
     event = progress.event_upload
     if event.event_name not in LINK_EVENTS or is_earlier(found, event):
         return replace(progress, decision=None)

@@ -99,7 +99,8 @@ class Progress:
     `may_have_marked`: a tag of ours may sit on bytes that were not judged; `astray` are the tags that were written when
     the bytes changed under them. `ending`: how it ended. `must_look`: but something was removed, or only a link was
     dealt with, and bytes of this upload may have come to light, or links are left. `has_acted`: its own bytes, if there
-    were any, were dealt with, and only links are looked for. `changes`: how often its bytes changed under our hands.
+    were any, were dealt with, and only links are looked for. `has_removed`: its own bytes were removed, and without a
+    ledger a twin of them may have come to light. `changes`: how often its bytes changed under our hands.
     `links` are the links that were dealt with, by place and version; `link_error` says what kept the first of those
     that stay. `listed_to`: how far the versions were looked through in vain. `has_resumed`: what an earlier delivery
     took was looked at. `looked`: the versions as listed since the last change under our hands.
@@ -115,6 +116,7 @@ class Progress:
     ending: Outcome = UNENDED
     must_look: bool = False
     has_acted: bool = False
+    has_removed: bool = False
     changes: int = 0
     links: tuple[str, ...] = ()
     link_error: str | None = None

@@ -521,3 +521,26 @@ def test_what_stops_the_links_after_a_picture_leaves_its_end(ledgered: Ledgered,
     cloud.watcher.spoil = lambda _: None
     settle(cloud, *events)
     assert links(cloud, "versioned") == []
+
+
+@pytest.mark.parametrize("way", ["put", "copied"])
+@pytest.mark.parametrize("action", ["delete", "tag"])
+def test_a_link_under_a_picture_that_was_removed_leaves_its_end(ledgered: Ledgered, action: str, way: str) -> None:
+    """Without a ledger a removal is followed by a look for twins, which meets the link: what was judged is told."""
+    cloud = start(ledgered, nudes(action), "")
+    put(cloud, "versioned")
+    (link,) = links(cloud, "versioned")
+    record = UPLOADS[way](cloud)
+    make_older(cloud, link)
+    (document,) = cloud.deliver(record, timeout_s=30)
+    assert (document["outcome"]["status"], document["decision"]["rule"]) == ("quarantined", "n")
+    assert document["verdict"]["findings"]
+    assert document["outcome"]["location"].startswith("quarantine/h/versioned/")
+    assert document["outcome"]["links"] == [f"versioned/{KEY}?versionId={link}"]
+
+
+def make_older(cloud: WardenCloud, version_id: str) -> None:
+    """Make one version of the key some seconds older."""
+    for key, versions in cloud.oss._store.iterate("versioned"):  # noqa: SLF001  (time goes by)
+        for version in versions if key == KEY else []:
+            version.last_modified -= timedelta(seconds=8 if version.version_id == version_id else 0)
