@@ -142,8 +142,8 @@ def _locate_own(progress: Progress, run: Run, now: StoredObject, looked: Scan) -
     if progress.takes_versions:
         return _take_version(progress, run, now, looked)
     pinned, unpinned = _parted(looked)
-    # Once it has ended, an older one is another upload's.
-    older = () if progress.has_ended else _older_twins(progress, looked)
+    # Once its own was removed, an older one is another upload's.
+    older = () if progress.has_removed else _older_twins(progress, looked)
     # One look at a time: there may be as many as are listed.
     complete = (_complete(version, run.services.store) for version in (*pinned, *older, *unpinned))
     found = next(filter(None, complete), None)

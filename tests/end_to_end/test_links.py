@@ -544,3 +544,18 @@ def make_older(cloud: WardenCloud, version_id: str) -> None:
     for key, versions in cloud.oss._store.iterate("versioned"):  # noqa: SLF001  (time goes by)
         for version in versions if key == KEY else []:
             version.last_modified -= timedelta(seconds=8 if version.version_id == version_id else 0)
+
+
+@pytest.mark.parametrize("ledger", ["", "ledger"], ids=["no ledger", "ledger"])
+@pytest.mark.parametrize("way", ["put", "copied"])
+@pytest.mark.parametrize("action", ["delete", "tag"])
+def test_a_link_shields_no_picture_that_took_long(ledgered: Ledgered, action: str, way: str, ledger: str) -> None:
+    """Older than its event by its Last-Modified, it is found below a link of the event's moment too."""
+    cloud = start(ledgered, nudes(action), ledger)
+    record = UPLOADS[way](cloud)
+    (own,) = cloud.versions("versioned", KEY)
+    put(cloud, "versioned")
+    make_older(cloud, own)
+    (document,) = cloud.deliver(record, timeout_s=30)
+    assert (document["outcome"]["status"], document["decision"]["rule"]) == ("quarantined", "n")
+    assert [body for _, body in cloud.held()] == [picture("NUDE")]
