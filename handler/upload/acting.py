@@ -78,7 +78,8 @@ def _go_on_after_link(progress: Progress, found: StoredObject, ending: Outcome) 
         return progress
     event = progress.event_upload
     if event.event_name not in LINK_EVENTS or is_earlier(found, event):
-        return replace(progress, decision=None)
+        # The same is decided of every link: it stays where another one's end is the upload's.
+        return replace(progress, decision=progress.decision if progress.has_ended else None)
     return replace(progress, ending=replace(ending, error=None), must_look=True)
 
 

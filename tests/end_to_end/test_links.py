@@ -559,3 +559,17 @@ def test_a_link_shields_no_picture_that_took_long(ledgered: Ledgered, action: st
     (document,) = cloud.deliver(record, timeout_s=30)
     assert (document["outcome"]["status"], document["decision"]["rule"]) == ("quarantined", "n")
     assert [body for _, body in cloud.held()] == [picture("NUDE")]
+
+
+@pytest.mark.parametrize("ledger", ["", "ledger"], ids=["no ledger", "ledger"])
+@pytest.mark.parametrize("way", ["put", "copied"])
+def test_an_older_link_that_comes_to_light_leaves_the_decision(ledgered: Ledgered, way: str, ledger: str) -> None:
+    """The end of the event's own link is told with why, whatever lay below it."""
+    cloud = start(ledgered, ledger=ledger)
+    put(cloud, "versioned")
+    (older,) = links(cloud, "versioned")
+    record = WAYS[way](cloud, "versioned", KEY)
+    make_older(cloud, older)
+    (document,) = cloud.deliver(record)
+    assert len(document["outcome"]["links"]) == 2
+    assert (document["outcome"]["status"], document["decision"]["failure"]) == ("deleted", "symlink")
