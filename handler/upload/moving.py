@@ -189,6 +189,9 @@ def _take_over_tags(
         held = replace(task.found, bucket=copy.bucket, key=copy.key, version_id=None)
         try:
             task.run.services.tags.write_tags(held, latest.tags)
+        except ObjectGone as exc:
+            # Not the source: that has to stay now.
+            raise StoreUnavailable(f"the copy went away before its source was removed: {exc}") from exc
         except (OperatorError, StoreUnavailable) as exc:
             return _look_last(task), there.noting(f"the latest tags are not on the copy: {exc}")
         there = latest

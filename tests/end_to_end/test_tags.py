@@ -234,6 +234,31 @@ def test_tags_that_come_late_and_can_not_be_written_are_told(cloud: WardenCloud)
     assert "latest tags" in document["outcome"]["tag_note"]
 
 
+@pytest.mark.parametrize("bucket", BUCKETS)
+def test_a_copy_that_goes_before_its_source_is_made_again(cloud: WardenCloud, bucket: str) -> None:
+    """Somebody removes it right before it gets the latest tags: nothing is held, so nothing is told as held."""
+    record = cloud.upload("a.png", picture("NUDE"), bucket=bucket)
+    left = [True]
+
+    def spoil(call: WireCall) -> None:
+        if call.service == "green" and left:
+            tag(cloud, bucket, "a.png", {"owner": "ann"})
+        if (call.operation, call.bucket) == ("PutObjectTagging", "quarantine") and left:
+            left.clear()
+            for held, _ in cloud.held():
+                cloud.bucket("quarantine").delete_object(held)
+
+    cloud.watcher.spoil = spoil
+    (document,) = cloud.deliver(record)
+    assert (document["outcome"]["status"], cloud.held()) == ("failed", [])
+    assert "the copy went away" in document["outcome"]["error"]
+    assert cloud.body(bucket, "a.png") == picture("NUDE")
+    (document,) = cloud.deliver(record, delivery=2)
+    assert (document["outcome"]["status"], cloud.error) == ("quarantined", None)
+    assert cloud.versions(bucket, "a.png") == []
+    assert [body for _, body in cloud.held()] == [picture("NUDE")]
+
+
 def test_a_redelivery_of_what_is_left_alone_leaves_its_tags_alone(cloud: WardenCloud) -> None:
     """Only a mark of ours is taken back; the user's tags are no business of a policy that says `none`."""
     record = cloud.upload("a.png", picture("FLAG"), tags=MINE)
