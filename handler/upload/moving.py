@@ -144,7 +144,7 @@ def _describe(task: Task, tags: TagPlan) -> tuple[HeldCopy, str | None]:
     except (OperatorError, StoreUnavailable) as exc:
         # Only a restore needs it, and says then that it is not known.
         acl, note = None, f"its ACL is not known: {exc}"
-    is_in_place = progress.superseded is not None or progress.has_ended
+    is_in_place = progress.superseded is not None or progress.has_removed
     copy = held_copy(
         found,
         bucket=rules.bucket,

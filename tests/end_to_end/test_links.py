@@ -573,3 +573,23 @@ def test_an_older_link_that_comes_to_light_leaves_the_decision(ledgered: Ledgere
     (document,) = cloud.deliver(record)
     assert len(document["outcome"]["links"]) == 2
     assert (document["outcome"]["status"], document["decision"]["failure"]) == ("deleted", "symlink")
+
+
+def test_a_copy_beside_a_link_is_held_once_whenever_the_function_is_killed(ledgered: Ledgered) -> None:
+    """Killed after any call, delivered again: the place is the upload's own, so that it is found there, and told."""
+    cloud = start(ledgered, nudes("delete"))
+    kill, documents = 0, None
+    while documents is None:
+        kill += 1
+        record = copy_picture(cloud, "versioned", picture("NUDE"))
+        put(cloud, "versioned")
+        documents = ledgered.deliver(record, kill_after=kill, timeout_s=30)
+        ledgered.age(hours=2)
+        (document,) = documents or until_done(cloud, record, request_id="1-other", timeout_s=30)
+        # Once how it ended was written down, it is a duplicate.
+        assert document["outcome"]["status"] in {"quarantined", "duplicate"}, f"killed after call {kill}"
+        ((held, body),) = cloud.held()
+        assert (document["outcome"]["location"], body) == (f"quarantine/{held}", picture("NUDE"))
+        assert cloud.versions("versioned", KEY) == [], f"killed after call {kill}"
+        cloud.bucket("quarantine").delete_object(held)
+    assert kill > 3
