@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from handler.errors import ObjectChanged, ObjectGone, StoreUnavailable, TagAstray
+from handler.errors import FailureKind, ObjectChanged, ObjectGone, StoreUnavailable, TagAstray
 from handler.meter import Meter
 from handler.model import Decision, Delivery, Mode, Outcome, Status, Upload, Verdict
 from handler.policy.rules import Policy, in_scope
@@ -197,8 +197,12 @@ class Progress:
         return replace(self, ending=ending, has_acted=True, must_look=bool(self.links_left))
 
     def fail(self, error: str) -> "Progress":
-        """End it with this error; what was done to its own bytes stays its end, where only links were left."""
-        if self.has_acted:
+        """End it with this error; what was done to its own bytes stays its end, where only links were left.
+
+        The end of a link does not: the event may as well tell of one that is left.
+        """
+        is_of_link = self.decision is not None and self.decision.failure is FailureKind.SYMLINK
+        if self.has_acted and not is_of_link:
             return replace(self, link_error=join_notes(self.link_error, error)).end_as(self.ending)
         return self.end(Status.FAILED, error=error)
 

@@ -593,3 +593,21 @@ def test_a_copy_beside_a_link_is_held_once_whenever_the_function_is_killed(ledge
         assert cloud.versions("versioned", KEY) == [], f"killed after call {kill}"
         cloud.bucket("quarantine").delete_object(held)
     assert kill > 3
+
+
+@pytest.mark.parametrize("ledger", ["", "ledger"], ids=["no ledger", "ledger"])
+@pytest.mark.parametrize("way", ["put", "copied"])
+def test_links_that_an_outage_left_are_marked_by_the_next_delivery(ledgered: Ledgered, way: str, ledger: str) -> None:
+    """The end of one link is no end of its event while others are left: it may as well be theirs."""
+    cloud = start(ledgered, nudes("tag"), ledger)
+    events = [WAYS[way](cloud, "versioned", KEY) for _ in range(13)]
+    versions = links(cloud, "versioned")
+    down = Fault(status=503, code="ServiceUnavailable")
+    cloud.watcher.spoil = lambda call: down if call.version_id in versions[10:] else None
+    documents = [document for event in events for document in cloud.deliver(event, timeout_s=30)]
+    assert {document["outcome"]["status"] for document in documents} == {"failed"}
+    cloud.watcher.spoil = lambda _: None
+    documents = [document for event in events for document in cloud.deliver(event, delivery=2, timeout_s=30)]
+    assert {document["outcome"]["status"] for document in documents} == {"unverified"}
+    marks = [cloud.tags("versioned", KEY, version).get("moderation-status") for version in versions]
+    assert marks == ["unverified"] * 13
