@@ -1,7 +1,10 @@
 """`warden find`: where an image is."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
@@ -16,6 +19,7 @@ EXAMPLES = """\b
 Examples:
   scripts/warden find avatars/ann.jpg --bucket uploads
   scripts/warden find avatars/ann.jpg --bucket uploads --days 90 --json
+  scripts/warden find avatars/ann.jpg --bucket uploads --log last-month.json.gz
 """
 
 
@@ -29,6 +33,14 @@ Examples:
 @click.option(
     "--days", type=click.IntRange(min=1, max=3660), default=30, show_default=True, help="How far back, from today."
 )
+@click.option(
+    "--log",
+    "logs",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The function's log lines, as they are exported; may be repeated.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
 @account_options
 def command(  # noqa: PLR0913  (click hands over each option by its name)
@@ -40,6 +52,7 @@ def command(  # noqa: PLR0913  (click hands over each option by its name)
     prefix: str,
     function: str,
     days: int,
+    logs: tuple[Path, ...],
     as_json: bool,
     endpoint: str | None,
     region: str,
@@ -53,16 +66,25 @@ def command(  # noqa: PLR0913  (click hands over each option by its name)
     """
     if "," in bucket:
         raise click.BadParameter(f"{bucket!r} names several; choose one", param_hint="--bucket")
-    with explained():
+    with explained(), readable():
         account = open_account(endpoint, region)
-        found = find(account, Place(bucket, key, function, ledger or None, quarantine or None, prefix, days))
+        found = find(account, Place(bucket, key, function, ledger or None, quarantine or None, prefix, days, logs))
     if as_json:
         click.echo(json.dumps({"v": 1, "bucket": bucket, "key": key, **asdict(found)}))
     else:
         show(open_console(), bucket, key, found)
         click.echo(f"asked OSS {account.meter.oss} times; {days} days of the ledger {ledger or '(none)'}", err=True)
-    if not found.traces and found.current is None:
+    if found.unread or (not found.traces and found.current is None):
         raise click.exceptions.Exit(NOTHING)
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Name the file that cannot be read."""
+    try:
+        yield
+    except OSError as exc:
+        raise click.ClickException(f"{exc.filename}: cannot be read ({exc.strerror})") from exc
 
 
 def show(console: Console, bucket: str, key: str, found: Found) -> None:

@@ -47,13 +47,15 @@ def command(  # noqa: PLR0913  (click hands over each option by its name)
 ) -> None:
     """Show why events failed for good, and send them again.
 
-    A FILE holds what Function Compute hands to a failure destination: one JSON object, a list, or one a line. Each
+    A FILE holds what Function Compute hands to a failure destination: one JSON object, a list, or one a line, plain or
+    gzip; also as the log service exports it. Each
     event is sent once in a run, by its newest letter; the letters that were sent are noted in a journal beside the
     first FILE, and not sent again. An event that fails for good once more makes a new letter, which is. Events are sent
     marked as redriven, so that the function does not take them for given up. What is no dead letter of this function is
     named and left alone. Without --yes nothing is sent.
 
-    Exit codes: 0 all is sent (or would be), 1 something was left alone or refused, 2 the command line is wrong.
+    Exit codes: 0 all is sent (or would be), 1 something was left alone, could not be read or was refused, or there was
+    no letter at all, 2 the command line is wrong.
     """
     journal = journal or files[0].with_name(files[0].name + ".sent")
     sent = set(journal.read_text().split()) if journal.exists() else set()
@@ -71,6 +73,10 @@ def command(  # noqa: PLR0913  (click hands over each option by its name)
     if not yes and not as_json:
         click.echo("nothing was sent; add --yes to send", err=True)
     if left:
+        click.echo(f"{left:,} of {len(letters):,} were left alone or refused; nothing was sent for them", err=True)
+    if not letters:
+        click.echo(f"there is no dead letter in {', '.join(map(str, files))}", err=True)
+    if left or not letters:
         raise click.exceptions.Exit(LEFT)
 
 

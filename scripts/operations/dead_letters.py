@@ -2,8 +2,8 @@
 
 From the vendor's documentation: `{timestamp, requestContext: {requestId, functionArn, condition,
 approximateInvokeCount}, requestPayload: <the event as text>, responseContext: {statusCode, functionError},
-responsePayload}`. A file holds one letter, a JSON list of them, or one a line; a queue's message may wrap one in
-base64.
+responsePayload}`. A file holds one letter, a list of them, or one a line, plain or gzip; also several in one line. A
+queue's message may wrap one in base64, and an entry of the log service holds it in its field `message`.
 """
 
 import base64
@@ -19,8 +19,11 @@ from typing import Any
 
 from handler.errors import BadEvent
 from handler.events import SURROGATE, parse_event, read_records
+from scripts.logs.entries import split_objects
+from scripts.logs.files import Unread, read_pieces
 
 UNDATED = -1
+DEEPEST = 4  # wrappers within wrappers; glued entries of the log service have three
 # A version or an alias may follow the name.
 FUNCTION = re.compile(r"functions/([^/:]+)")
 
@@ -79,23 +82,42 @@ def mark(payload: str) -> str:
 
 def read_letters(paths: Iterable[Path], function: str) -> list[Letter | Strange]:
     """Read every letter of the files, in order. Raises OSError."""
-    return [_read(value, place, function) for path in paths for place, value in _values(path)]
+    return [
+        Strange(place, f"it could not be read: {value.reason}")
+        if isinstance(value, Unread)
+        else _read(value, place, function)
+        for path in paths
+        for place, value in _values(path)
+    ]
 
 
 def _values(path: Path) -> Iterator[tuple[str, object]]:
-    """The JSON values of a file with their places; a line that is none stays text."""
-    # A byte that is no UTF-8 must not become another key: it stays what can't be written, and so can't be sent.
-    text = path.read_text("utf-8-sig", errors="surrogateescape")
-    whole = _decode(text)
-    if isinstance(whole, list):
-        yield from ((f"{path}[{i}]", value) for i, value in enumerate(whole))
-    elif not isinstance(whole, str):
-        yield str(path), whole
+    """The JSON values of a file with their places; a line that is none stays text, what is unreadable Unread."""
+    pieces = list(read_pieces(path))
+    for number, piece in enumerate(pieces, start=1):
+        if isinstance(piece, Unread):
+            yield f"{path}:{number}", piece
+            continue
+        # A byte that is no UTF-8 must not become another key: it stays what can't be written, and so can't be sent.
+        text = piece.decode(errors="surrogateescape")
+        values = list(_letters(_decode(text)))
+        is_whole = len(pieces) == 1 and piece.lstrip()[:1] == b"["
+        for index, value in enumerate(values):
+            yield f"{path}[{index}]" if is_whole else f"{path}:{number}", value
+
+
+def _letters(value: object, depth: int = DEEPEST) -> Iterator[object]:
+    """The letters in a value: a list holds several, and so does text in which they are glued."""
+    if isinstance(value, list) and depth:
+        for each in value:
+            yield from _letters(each, depth - 1)
+    elif isinstance(value, str) and depth and (objects := list(split_objects(value))):
+        for each in objects:
+            yield from _letters(each, depth - 1)
+    elif isinstance(value, dict) and depth and "requestContext" not in value and isinstance(value.get("message"), str):
+        yield from _letters(_decode(value["message"]), depth - 1)
     else:
-        # Not by what else may end a line of text, as U+2028: JSON lets that stand inside a key.
-        for number, line in enumerate(text.split("\n"), start=1):
-            if line.strip():
-                yield f"{path}:{number}", _decode(line)
+        yield value
 
 
 def _decode(text: str) -> object:

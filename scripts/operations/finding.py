@@ -1,8 +1,10 @@
 """Every upload of a key: from the ledger, from the quarantine, and from the bucket itself."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 from handler.adapters.oss.connection import OssConnection
@@ -13,17 +15,23 @@ from handler.ports import StoredObject
 from handler.upload.records import OUTCOME, UNDATED, key_prefix, newest_claim
 from handler.upload.releases import Release
 from scripts.operations.account import Account, list_keys
+from scripts.operations.logged import read_logged
 from scripts.operations.provenance import SIDECAR, NotOurs, held_prefix, read_held
 from scripts.operations.releases import read_release_of_etag, read_releases
 
 RESTORED, RESTORE_BEGUN = "restored", "restore begun"
 AT_WORK = "at work"
 WAITS = "waits"
+BAD_FIELDS = "ours, with fields that do not fit"
+_NOT_FITTING = (BadRecord, KeyError, TypeError, AttributeError)
 
 
 @dataclass(frozen=True)
 class Place:
-    """What is asked: a key of a watched bucket, and where else to look. `days` back from today, by our clock."""
+    """What is asked: a key of a watched bucket, and where else to look. `days` back from today, by our clock.
+
+    `logs` are files of the function's log lines.
+    """
 
     bucket: str
     key: str
@@ -32,6 +40,7 @@ class Place:
     quarantine: str | None
     prefix: str
     days: int
+    logs: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,26 +65,34 @@ class Trace:
 
 @dataclass(frozen=True)
 class Found:
-    """All that was found. `current` is what is under the key now; `strange` names what could not be read."""
+    """All that was found. `current` is what is under the key now; `strange` names what could not be read.
+
+    `unread`: how many lines of the logs these are.
+    """
 
     traces: tuple[Trace, ...]
     current: StoredObject | None
     current_tags: dict[str, str]
     strange: tuple[str, ...]
+    unread: int = 0
 
 
 def find(account: Account, place: Place) -> Found:
-    """Ask everything that knows of this key. Raises OperatorError and StoreUnavailable."""
+    """Ask everything that knows of this key. Raises OperatorError, StoreUnavailable and OSError."""
     connection, store = account.connect(), account.store()
     strange: list[str] = []
     traces = {trace.request_id: trace for trace in _from_ledger(account, connection, place, strange)}
     for trace in _from_quarantine(account, connection, place, strange):
         traces.setdefault(trace.request_id, trace)
+    unread: Counter[str] = Counter()
+    for trace in _from_logs(account, place, unread):
+        traces.setdefault(trace.request_id, trace)
+    strange += [f"{count:,} lines of the log: {reason}" for reason, count in unread.most_common()]
     current = account.quarantine().find(place.bucket, place.key)
     tags = store.read_tags(current) if current is not None and current.tag_count else {}
     ordered = sorted(traces.values(), key=lambda trace: (trace.uploaded_at, trace.request_id))
     released = _with_releases(account, place, ordered, strange)
-    return Found(tuple(released), current, tags, tuple(strange))
+    return Found(tuple(released), current, tags, tuple(strange), unread.total())
 
 
 def days_back(days: int, now: datetime | None = None) -> list[str]:
@@ -105,23 +122,35 @@ def _trace(account: Account, place: Place, folder: str, names: list[str], strang
     name = folder + (OUTCOME if OUTCOME in names else f"claim-{newest_claim(names)}.json")
     try:
         document = check_version(ledger.read(name) or {})
-        upload, ending = document["upload"], document.get("outcome") or {}
-        location = ending.get("location")
-        status = ending["status"] if OUTCOME in names else WAITS if ending else AT_WORK
-        trace = Trace(
-            request_id=str(upload["request_id"]),
-            uploaded_at=str(upload["uploaded_at"]),
-            status=str(status),
-            location=location,
-            is_there=_is_there(account, location, upload),
-            etag=str(upload["etag"]),
-            error=ending.get("error"),
-            document=document,
-        )
-    except (BadRecord, KeyError, TypeError, AttributeError) as exc:
+        ending = document.get("outcome") or {}
+        return _trace_of(account, document, ending["status"] if OUTCOME in names else WAITS if ending else AT_WORK)
+    except _NOT_FITTING as exc:
         strange.append(f"{place.ledger}/{name}: {exc}")
         return None
-    return trace
+
+
+def _trace_of(account: Account, document: dict[str, Any], status: str) -> Trace:
+    """What a document of the JSON form says. Raises one of _NOT_FITTING where it does not fit."""
+    upload, ending = document["upload"], document.get("outcome") or {}
+    location = ending.get("location")
+    return Trace(
+        request_id=str(upload["request_id"]),
+        uploaded_at=str(upload["uploaded_at"]),
+        status=str(status),
+        location=location,
+        is_there=_is_there(account, location, upload),
+        etag=str(upload["etag"]),
+        error=ending.get("error"),
+        document=document,
+    )
+
+
+def _from_logs(account: Account, place: Place, unread: Counter[str]) -> Iterator[Trace]:
+    for document in read_logged(place.logs, place.bucket, place.key, unread):
+        try:
+            yield _trace_of(account, document, document["outcome"]["status"])
+        except _NOT_FITTING:  # noqa: PERF203  (the others are shown all the same)
+            unread[BAD_FIELDS] += 1
 
 
 def _from_quarantine(account: Account, connection: OssConnection, place: Place, strange: list[str]) -> Iterator[Trace]:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -785,3 +786,40 @@ def test_no_keys_are_said(ledgered: Ledgered, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.delenv("ALIBABA_CLOUD_ACCESS_KEY_ID")
     said = run("find", "x", "--bucket", "uploads", code=1).stderr
     assert "ALIBABA_CLOUD_ACCESS_KEY_ID" in said
+
+
+def exported(cloud: WardenCloud, path: Path) -> str:
+    """What the log service gives of the function's log: entries in a list, after one of the platform's own."""
+    lines = ["FC Invoke Start RequestId: 1-fc", *cloud.log.getvalue().splitlines()]
+    path.write_text(json.dumps([{"__time__": "1764000000", "message": line} for line in lines], indent=1))
+    return str(path)
+
+
+def test_a_log_tells_of_what_the_ledger_does_not(ledgered: Ledgered, tmp_path: Path) -> None:
+    """Each upload of that key as its last line says, once, however often it was delivered; others' keys never."""
+    cloud = ledgered.cloud
+    key = "照片/ann's.png"
+    record = cloud.upload(key, picture("GOOD"))
+    cloud.deliver(record)
+    cloud.deliver(record, request_id="2-fc-request")
+    cloud.moderate("b.png", picture("GOOD"))
+    log = exported(cloud, tmp_path / "log")
+    (trace,) = find(key, "--log", log)["traces"]
+    (known,) = find(key, "--ledger", "", "--log", log)["traces"]
+    assert (known["status"], known["request_id"]) == ("passed", trace["request_id"])
+    assert known["location"] == f"uploads/{key}"
+    assert known["is_there"]
+
+
+def test_lines_of_a_log_that_are_not_read_are_told(ledgered: Ledgered, tmp_path: Path) -> None:
+    """What was found is shown; that it may not be all is said, and the exit code is 1."""
+    cloud = ledgered.cloud
+    cloud.moderate("a.png", picture("GOOD"))
+    path = tmp_path / "log"
+    whole = cloud.log.getvalue().splitlines()[-1]
+    path.write_text(whole + whole[:200] + "\n")
+    found = find("a.png", "--log", str(path), code=1)
+    assert (found["unread"], len(found["traces"])) == (1, 1)
+    assert found["strange"] == ["1 lines of the log: not JSON, or cut short"]
+    path.write_text(json.dumps({**json.loads(whole), "outcome": {}}))
+    assert find("a.png", "--log", str(path), code=1)["unread"] == 1

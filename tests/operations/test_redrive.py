@@ -1,6 +1,7 @@
 """`warden redrive`: dead letters shown, and sent again through a server that checks the signature."""
 
 import base64
+import gzip
 import hashlib
 import json
 import threading
@@ -326,23 +327,51 @@ def test_a_file_of_another_encoding_names_no_other_key(api: FunctionApi, tmp_pat
     assert [body.decode() for body in api.taken] == [marked(event("b.png"))]
 
 
-@pytest.mark.parametrize("form", ["one", "list", "base64", "base64 lines"])
+@pytest.mark.parametrize(
+    "form", ["one", "list", "base64", "base64 lines", "glued", "gzip", "entries", "list of entries"]
+)
 def test_the_forms_of_a_file(api: FunctionApi, tmp_path: Path, form: str) -> None:
-    """One letter, a list of them, or what a queue's message wraps in base64."""
+    """One letter, a list of them, what a queue's message wraps in base64, or as the log service exports them."""
     del api
     wrapped = base64.b64encode(json.dumps(letter()).encode()).decode()
+    entry = {"__time__": "1764000000", "message": json.dumps(letter())}
     text = {
         "one": json.dumps(letter(), indent=1),
         "list": json.dumps([letter()]),
         "base64": wrapped,
         "base64 lines": wrapped + "\n" + wrapped + "\n",
+        "glued": json.dumps(letter()) + json.dumps(letter(event("b.png"))),
+        "gzip": json.dumps(letter()),
+        "entries": json.dumps(entry) + "\n" + json.dumps(entry) + "\n",
+        "list of entries": json.dumps([entry, entry], indent=1),
     }[form]
     path = tmp_path / "dead"
-    path.write_text(text)
+    path.write_bytes(gzip.compress(text.encode()) if form == "gzip" else text.encode())
     lines = [json.loads(line) for line in run(path, "--json").stdout.splitlines()]
     assert lines[0]["state"] == "would send"
     assert lines[0]["uploads"] == ["uploads/a.png"]
     assert lines[0]["why"] == "uploads/'a.png': throttled"
+
+
+@pytest.mark.parametrize("form", ["a line", "glued", "a list", "gzip"])
+def test_a_letter_cut_short_is_told(api: FunctionApi, tmp_path: Path, form: str) -> None:
+    """What is whole is sent; the rest is named and counted, and the exit code says so."""
+    whole, cut = json.dumps(letter()), json.dumps(letter(event("b.png")))[:200]
+    text = {"a line": f"{cut}\n{whole}", "glued": f"{whole}{cut}", "a list": f"[{whole}, {cut}", "gzip": whole}[form]
+    path = tmp_path / "dead"
+    path.write_bytes(gzip.compress(text.encode())[:-12] if form == "gzip" else text.encode())
+    result = run(path, "--yes", code=1)
+    assert "it could not be read: " in result.stdout
+    assert "1 of " in result.stderr
+    assert len(api.taken) == (form != "gzip")
+
+
+def test_a_file_without_letters_is_told(api: FunctionApi, tmp_path: Path) -> None:
+    """Nothing read is not "all is sent"."""
+    path = tmp_path / "dead"
+    path.write_text("\n")
+    assert f"there is no dead letter in {path}" in run(path, "--yes", code=1).stderr
+    assert api.taken == []
 
 
 @pytest.mark.parametrize(

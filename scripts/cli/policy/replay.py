@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from scripts.cli.policy.arguments import FILE, FILE_OR_DASH, FOUND, as_json, load, refuse
-from scripts.workbench.replay.log_lines import read_lines, read_record
+from scripts.logs.files import Unread, read_pieces
+from scripts.workbench.replay.log_lines import read_records
 from scripts.workbench.replay.page import render_page
 from scripts.workbench.replay.replaying import Replay, Replayer
 from scripts.workbench.terminal import action_style, make_table, open_console, show_table, styled
@@ -52,10 +53,12 @@ def command(
     """Decide recorded uploads again by POLICY.
 
     What changes is shown, with the rules that do it and examples. A LOG holds the function's upload.moderated lines:
-    JSON lines, plain or gzip, as the function writes them or as the log service exports them; - is standard input. No
-    call is made and nothing is paid. Lines that cannot be used are counted, and told.
+    as the function writes them or as the log service exports them (one a line, a list, a table; plain or gzip; also
+    several in one entry); - is standard input. No call is made and nothing is paid. Lines that cannot be used are
+    counted, and told.
 
-    Exit codes: 0 nothing changes, 1 something does (or no line could be used), 2 a wrong command line.
+    Exit codes: 0 nothing changes and every line was read, 1 something does (or nothing was decided, or a line could not
+    be read), 2 a wrong command line.
     """
     policy = load(policy_file)
     replayer = Replayer(policy, load(against) if against else None)
@@ -74,7 +77,10 @@ def command(
     seconds = time.monotonic() - started
     pace = f"{replay.lines:,} lines in {seconds:.1f} s ({replay.lines / max(seconds, 1e-9):,.0f} a second)"
     open_console(to_errors=True).print(styled(pace, f"; the page is {page}" if page else ""))
-    if not replay.decided or replay.moved or replay.reruled:
+    if replay.unread:
+        share = f"{replay.unread:,} of {replay.lines:,} lines could not be read"
+        open_console(to_errors=True).print(styled((share, "yellow"), ": nothing here speaks of the uploads in them"))
+    if not replay.decided or replay.unread or replay.moved or replay.reruled:
         raise click.exceptions.Exit(FOUND)
 
 
@@ -88,9 +94,14 @@ def _run(replayer: Replayer, logs: Sequence[Path]) -> None:
         for index, log in enumerate(logs):
             before = sum(sizes[:index])
             replayer.replay.files += 1
+
+            def show(read_bytes: int, before: int = before) -> None:
+                progress.update(task, completed=before + read_bytes)
+
             try:
-                for line in read_lines(log, lambda read, before=before: progress.update(task, completed=before + read)):  # type: ignore[misc]
-                    replayer.take(read_record(line) if isinstance(line, bytes) else line)
+                for piece in read_pieces(log, show):
+                    for record in (piece,) if isinstance(piece, Unread) else read_records(piece):
+                        replayer.take(record)
             except OSError as error:
                 refuse(f"{log}: cannot be read ({error.strerror})")
 
@@ -110,7 +121,7 @@ def _show(console: Console, replay: Replay) -> None:
         _show_examples(console, replay)
     _show_shadow(console, replay)
     if not replay.decided:
-        console.print("\nno line could be decided again; a log holds upload.moderated lines, one JSON object a line")
+        console.print("\nno line could be decided again; a log holds upload.moderated lines, as JSON")
     elif not changes:
         console.print("\nnothing else is done to any upload")
 
@@ -164,6 +175,7 @@ def _document(replay: Replay) -> dict[str, Any]:
         "files": replay.files,
         "lines": replay.lines,
         "decided": replay.decided,
+        "unread": replay.unread,
         "moved": replay.moved,
         "same_action_by_another_rule": replay.reruled,
         "not_used": dict(replay.useless),

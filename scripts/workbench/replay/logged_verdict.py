@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from handler.model import Upload, Verdict
-from scripts.workbench.replay.log_lines import Record, read_record
+from scripts.workbench.replay.log_lines import Record, read_records
 
 
 class BadVerdict(Exception):
@@ -17,9 +17,9 @@ def read_logged(text: bytes, upload: Upload) -> tuple[Upload, Verdict]:
 
     Raises BadVerdict.
     """
-    record = read_record(text)
-    if isinstance(record, Record) and record.verdict is not None:
-        return record.upload or upload, record.verdict
+    for record in read_records(text):
+        if isinstance(record, Record) and record.verdict is not None:
+            return record.upload or upload, record.verdict
     try:
         document = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from handler.model import Action, Decision, Mode, Status, Upload, Verdict
 from handler.policy.conditions import Conditions
 from handler.policy.rules import Policy, decide, decide_failure, in_scope
+from scripts.logs.entries import NOT_OURS
+from scripts.logs.files import Unread
 from scripts.workbench.cases.case import OUT_OF_SCOPE
-from scripts.workbench.replay.log_lines import Record, Useless
+from scripts.workbench.replay.log_lines import Record
 
 EXAMPLES = 5  # kept of each kind of change
 MOST_CHANGES = 1000  # kinds of changes told apart; rule names in a log are what somebody wrote into it
@@ -63,7 +65,8 @@ class Example:
 class Replay:
     """What came of a log.
 
-    `useless` counts lines by why they could not be decided again. `shadow`: (rule in shadow, what it would do, what is
+    `useless` counts lines by why they could not be decided again; `unread` how many of these may have been uploads, but
+    could not be read. `shadow`: (rule in shadow, what it would do, what is
     done by the rules in force) -> uploads.
     """
 
@@ -72,6 +75,7 @@ class Replay:
     lines: int = 0
     files: int = 0
     decided: int = 0
+    unread: int = 0
     changes: Counter[Change] = field(default_factory=Counter)
     examples: dict[Change, list[Example]] = field(default_factory=dict)
     shadow: Counter[tuple[str, str, str]] = field(default_factory=Counter)
@@ -105,12 +109,13 @@ class Replayer:
         self._now = _Decider(policy)
         self._was = None if against is None else _Decider(against)
 
-    def take(self, record: Record | Useless) -> None:
+    def take(self, record: Record | Unread) -> None:
         """Decide one line again, or count why that cannot be."""
         replay = self.replay
         replay.lines += 1
-        if isinstance(record, Useless):
+        if isinstance(record, Unread):
             replay.useless[record.reason] += 1
+            replay.unread += record is not NOT_OURS
             return
         upload = record.upload
         now = self._now.rule_on(record)

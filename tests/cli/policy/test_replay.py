@@ -1,6 +1,9 @@
 """`warden policy replay`: recorded verdicts decided again."""
 
+import bz2
+import csv
 import gzip
+import io
 import json
 import re
 import xml.etree.ElementTree as ET
@@ -21,16 +24,9 @@ from handler.log import EVENT
 from handler.model import Finding, Outcome, Status, Upload, Verdict
 from handler.policy.rules import Policy, decide, decide_failure
 from scripts.cli.policy.group import group
-from scripts.workbench.replay.log_lines import (
-    BAD_FIELDS,
-    LONGEST_LINE,
-    NOT_JSON,
-    NOT_OURS,
-    OTHER_VERSION,
-    Record,
-    Useless,
-    read_record,
-)
+from scripts.logs.entries import NOT_JSON, NOT_OURS
+from scripts.logs.files import LONGEST_LINE, TOO_LARGE, Unread
+from scripts.workbench.replay.log_lines import BAD_FIELDS, OTHER_VERSION, Record, read_records
 from scripts.workbench.replay.page import render_page
 from scripts.workbench.replay.replaying import (
     LONGEST_EXAMPLE,
@@ -110,6 +106,12 @@ def new(tmp_path: Path) -> Path:
     path = tmp_path / "new.yml"
     path.write_text(NEW)
     return path
+
+
+def take(replayer: Replayer, document: dict[str, Any]) -> None:
+    """Have one line decided again."""
+    (record,) = read_records(json.dumps(document).encode())
+    replayer.take(record)
 
 
 def replay(*arguments: object, text: bytes | None = None, terminal: bool = False) -> Result:
@@ -261,8 +263,9 @@ def stringified(record: dict[str, Any]) -> dict[str, str]:
 )
 def test_every_form_of_the_log_service_is_read(text: str) -> None:
     """Each is the same record."""
-    assert read_record(text.encode()) == read_record(json.dumps(FEET).encode())
-    assert isinstance(read_record(text.encode()), Record)
+    (record,) = read_records(text.encode())
+    assert [record] == list(read_records(json.dumps(FEET).encode()))
+    assert isinstance(record, Record)
 
 
 @pytest.mark.parametrize(
@@ -270,13 +273,12 @@ def test_every_form_of_the_log_service_is_read(text: str) -> None:
     [
         (json.dumps(FEET)[:300].encode(), NOT_JSON),
         (json.dumps(FEET)[40:].encode(), NOT_JSON),
-        (b"FC Invoke End RequestId: 1-63fc", NOT_JSON),
+        (b"FC Invoke End RequestId: 1-63fc", NOT_OURS),
         (b"\xff\xfe{\x00", NOT_JSON),
         (b"{" * 100_000, NOT_JSON),
         (b'{"a":' * 100_000, NOT_JSON),
-        (b"[1, 2]", NOT_JSON),
+        (b"[1, 2]", NOT_OURS),
         (b"{}", NOT_OURS),
-        (b'x {"a": 1} {', NOT_JSON),
         (b'{"event": "initialized", "v": 1}', NOT_OURS),
         (b'{"message": "FC Initialize Start"}', NOT_OURS),
         (json.dumps({**FEET, "v": 2}).encode(), OTHER_VERSION),
@@ -287,16 +289,18 @@ def test_every_form_of_the_log_service_is_read(text: str) -> None:
         (json.dumps({**FEET, "decision": {"action": "block", "rule": "r"}}).encode(), BAD_FIELDS),
     ],
 )
-def test_lines_that_cannot_be_used_say_why(text: bytes, reason: Useless) -> None:
+def test_lines_that_cannot_be_used_say_why(text: bytes, reason: Unread) -> None:
     """Counted by their reason, never fatal."""
-    assert read_record(text) == reason
+    assert list(read_records(text)) == [reason]
 
 
 @hypothesis_settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_line(text: bytes) -> None:
-    """No line raises."""
-    assert isinstance(read_record(text), Record | Useless)
+    """No line raises, and none is passed over."""
+    answers = list(read_records(text))
+    assert answers
+    assert all(isinstance(answer, Record | Unread) for answer in answers)
 
 
 def test_gzip_is_read_whatever_its_name(tmp_path: Path, new: Path) -> None:
@@ -329,6 +333,125 @@ def test_endless_lines_do_not_fill_the_memory(tmp_path: Path, new: Path) -> None
     assert document["not_used"] == {"longer than 1 MiB": 1}
 
 
+ENTRY = {"__time__": "1764000000", "__source__": "", "functionName": "bucket-warden"}
+FOREIGN = {**ENTRY, "message": "FC Invoke Start RequestId: 1-63fc"}
+
+
+def entry(*documents: dict[str, Any], between: str = "\n") -> dict[str, Any]:
+    """What the log service delivers: our line as text, or several where it did not know where one ends."""
+    return {**ENTRY, "message": between.join(map(json.dumps, documents))}
+
+
+def lines_of(*documents: object, end: str = "\n") -> str:
+    """One a line."""
+    return end.join(map(json.dumps, documents))
+
+
+def table(*entries: dict[str, Any]) -> str:
+    """As the console's download writes them."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, ["__time__", "message"], extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(entries)
+    return buffer.getvalue()
+
+
+DOCUMENTS = (FEET, CODE, CLEAN)
+ENTRIES = [entry(each) for each in DOCUMENTS]
+EXPORTS: dict[str, bytes | str] = {
+    "one a line": lines_of(*DOCUMENTS),
+    "carriage returns": lines_of(*DOCUMENTS, end="\r\n"),
+    "a mark of the encoding": b"\xef\xbb\xbf" + lines_of(*DOCUMENTS).encode(),
+    "PowerShell": lines_of(*DOCUMENTS, end="\r\n").encode("utf-16"),
+    "not escaped": json.dumps(DOCUMENTS, ensure_ascii=False),
+    "a list": json.dumps(DOCUMENTS),
+    "a list, indented": "\n" + json.dumps(DOCUMENTS, indent=2),
+    "a list, one a line": "[\n" + lines_of(*DOCUMENTS, end=",\n") + "\n]\n",
+    "a list, from the first line on": "[" + lines_of(*DOCUMENTS, end=",\n") + "]",
+    "objects, indented": "\n".join(json.dumps(each, indent=2) for each in DOCUMENTS),
+    "entries": lines_of(*ENTRIES),
+    "a list of entries": json.dumps(ENTRIES),
+    "an answer": json.dumps({"count": 3, "logs": ENTRIES}),
+    "an answer, indented": json.dumps({"count": 3, "logs": ENTRIES}, indent=1),
+    "a message that is JSON": lines_of(*({**ENTRY, "message": each} for each in DOCUMENTS)),
+    "glued lines": lines_of(*DOCUMENTS, end=""),
+    "glued in one entry": lines_of(entry(*DOCUMENTS)),
+    "glued without a newline": json.dumps([entry(FEET), entry(CODE, CLEAN, between="")]),
+    "before each a time": "\n".join("2026-03-01 10:11:12 1-63fc [INFO] " + json.dumps(each) for each in DOCUMENTS),
+    "before each a word in brackets": "\n".join("[INFO] 1-{63} " + json.dumps(each) for each in DOCUMENTS),
+    "a table": table(*ENTRIES),
+    "gzip": gzip.compress(lines_of(*ENTRIES).encode()),
+    "gzip of a list": gzip.compress(json.dumps(ENTRIES, indent=1).encode()),
+}
+
+
+@pytest.mark.parametrize("form", EXPORTS)
+def test_every_export_holds_the_same_uploads(tmp_path: Path, new: Path, form: str) -> None:
+    """However it is written, wrapped or glued: each upload once, nothing unread."""
+    export = EXPORTS[form]
+    path = tmp_path / "log"
+    path.write_bytes(export if isinstance(export, bytes) else export.encode())
+    document = told(new, path)
+    assert (document["decided"], document["unread"], document["not_used"]) == (3, 0, {})
+
+
+def test_lines_of_the_platform_are_no_loss(tmp_path: Path, new: Path) -> None:
+    """They are counted, and a log that holds them is read all the same: exit code 0 where nothing changes."""
+    path = write(tmp_path / "log", FOREIGN, entry(CLEAN), {"__time__": "1", "message": "FC Invoke End"})
+    result = replay(new, path)
+    assert result.exit_code == 0
+    assert f"2 {NOT_OURS.reason}" in result.stdout
+    assert "could not be read" not in result.stderr
+
+
+CUT = json.dumps(CLEAN)[:400]
+BROKEN: dict[str, tuple[bytes | str, int, int]] = {  # with how many are decided, and how many could not be read
+    "a line cut short": (CUT + "\n" + json.dumps(CLEAN), 1, 1),
+    "the rest of a line": (json.dumps(CLEAN)[90:] + "\n" + json.dumps(CLEAN), 1, 1),
+    "an entry cut short": (lines_of({**ENTRY, "message": CUT}, entry(CLEAN)), 1, 1),
+    "one cut short, glued to a whole one": (CUT + json.dumps(CLEAN), 1, 1),
+    "a list cut short": (json.dumps([CLEAN, CLEAN])[:-40], 1, 1),
+    "a list cut short, indented": (json.dumps([CLEAN, CLEAN], indent=2)[:-40], 1, 1),
+    "a list with a broken entry": ("[\n" + ",\n".join([json.dumps(CLEAN), CUT, json.dumps(CLEAN)]) + "\n]", 2, 1),
+    "no UTF-8": (b'{"v": 1, "upload": "\xff"}\n' + json.dumps(CLEAN).encode(), 1, 1),
+    "half of UTF-16": (json.dumps(CLEAN).encode("utf-16")[:-1], 0, 1),
+    "a table cut short": (table(entry(CLEAN), entry(CLEAN))[:-50], 1, 1),
+    "packed by other means": (bz2.compress(json.dumps(CLEAN).encode()), 0, 1),
+    "gzip cut short": (gzip.compress(lines_of(CLEAN).encode())[:-12], 0, 1),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_what_is_left_out_is_never_passed_over_in_silence(tmp_path: Path, new: Path, kind: str) -> None:
+    """What can be read is decided, the rest is counted and told, and the exit code is 1."""
+    text, decided, unread = BROKEN[kind]
+    path = tmp_path / "log"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    document = told(new, path)
+    assert (document["decided"], document["unread"]) == (decided, unread)
+    result = replay(new, path)
+    assert result.exit_code == 1
+    assert f"{unread} of {decided + unread} lines could not be read" in result.stderr
+
+
+def test_a_list_that_fills_the_memory_is_not_read(tmp_path: Path, new: Path) -> None:
+    """It is told what to do instead."""
+    path = tmp_path / "log"
+    with gzip.open(path, "wb") as file:
+        file.write(b"[\n")
+        for _ in range(65):
+            file.write(b" " * LONGEST_LINE)
+    assert told(new, path)["not_used"] == {TOO_LARGE.reason: 1}
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "[]"])
+def test_an_empty_log_is_a_finding(tmp_path: Path, new: Path, text: str) -> None:
+    """Nothing decided is not "nothing changes"."""
+    path = tmp_path / "log"
+    path.write_text(text)
+    assert replay(new, path).exit_code == 1
+
+
 def test_standard_input_is_a_log(new: Path) -> None:
     """`-` reads a pipe."""
     assert told(new, "-", text=json.dumps(FEET).encode())["decided"] == 1
@@ -358,7 +481,7 @@ def test_a_remembered_decision_is_the_decision() -> None:
     replayer = Replayer(new)
     keys = ["avatars/a.jpg", "posts/a.jpg", "avatars/b.jpg", "posts/b.jpg"]
     for key in keys * 2:
-        replayer.take(read_record(json.dumps(line(Finding("sexual_feet", 63.2, "low"), key=key)).encode()))
+        take(replayer, line(Finding("sexual_feet", 63.2, "low"), key=key))
     assert {(change.now, count) for change, count in replayer.replay.changes.items()} == {
         ("quarantine", 4),
         ("pass", 4),
@@ -368,7 +491,7 @@ def test_a_remembered_decision_is_the_decision() -> None:
 def test_memory_is_bounded() -> None:
     """Neither new verdicts nor invented rule names in a log make it grow without end."""
     replayer = Replayer(compiled(NEW))
-    record = read_record(json.dumps(FEET).encode())
+    (record,) = read_records(json.dumps(FEET).encode())
     assert isinstance(record, Record)
     assert record.decision is not None
     assert record.verdict is not None
@@ -418,7 +541,7 @@ def test_bands_are_as_wide_as_their_uploads() -> None:
     replayer = Replayer(compiled(NEW))
     for each, times in ((CLEAN, 90), (FEET, 10)):
         for _ in range(times):
-            replayer.take(read_record(json.dumps(each).encode()))
+            take(replayer, each)
     heights = [float(height) for height in re.findall(r'<rect [^>]*height="([0-9.]+)"', render_page(replayer.replay))]
     left, *right = heights
     assert left == pytest.approx(sum(right))

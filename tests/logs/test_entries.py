@@ -1,0 +1,38 @@
+"""Documents out of any text; the forms of exports are tested by the commands that read them."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scripts.logs.entries import NOT_JSON, find_documents, split_objects
+from scripts.logs.files import Unread
+
+OBJECTS = st.lists(st.dictionaries(st.text(max_size=4), st.integers() | st.text(max_size=4), min_size=1), max_size=4)
+NOISE = st.sampled_from(["", " ", "\n", ",", "2026-03-01 10:11:12 1-63fc [INFO] "])
+
+
+@given(OBJECTS, NOISE)
+def test_every_object_of_a_text_is_found_once(objects: list[dict[str, int | str]], noise: str) -> None:
+    """Law: whatever stands between them, if it is no JSON itself."""
+    text = noise.join(["", *map(json.dumps, objects), ""])
+    assert list(split_objects(text)) == objects
+
+
+@given(st.text(alphabet='{}[]":,v1_ \n', max_size=80))
+def test_any_text_has_an_end(text: str) -> None:
+    """Law: nothing raises, and no piece is without an answer."""
+    assert list(find_documents(text.encode()))
+
+
+@pytest.mark.parametrize("text", ['{"v": ' * 20_000, '{"v": "' * 20_000, '[{"v": 1, "x"' * 20_000])
+def test_what_is_made_to_be_slow_has_an_end(text: str) -> None:
+    """A line in which everything seems to begin anew is read all the same."""
+    assert set(split_objects(text)) == {NOT_JSON}
+
+
+@pytest.mark.parametrize("wrapped", [{"message": {"message": {}}}, {"logs": [{"logs": [{"logs": [{"logs": []}]}]}]}])
+def test_wrappers_within_wrappers_end(wrapped: dict[str, object]) -> None:
+    """Also where somebody nested more of them than anything that is exported has."""
+    assert not any(isinstance(document, Unread) for document in find_documents(json.dumps(wrapped).encode()))
