@@ -23,7 +23,7 @@ class BadDeployment(Exception):
 class Deployment:
     """A checked template with its settings and policy. `account` has 16 digits; roles are their bare names.
 
-    `dead_letters` is the queue of failed events, as an ARN.
+    `dead_letters` is the queue of failed events, as an ARN; `log_project` and `logstore` are where the log goes.
     """
 
     template: Template
@@ -35,6 +35,8 @@ class Deployment:
     function_role: str
     trigger_roles: tuple[str, ...]
     dead_letters: str
+    log_project: str
+    logstore: str
 
 
 def load_deployment(file: Path, env: Mapping[str, str]) -> Deployment:
@@ -56,8 +58,8 @@ def load_deployment(file: Path, env: Mapping[str, str]) -> Deployment:
 def _put_together(template: Template, settings: Settings, policy: Policy) -> Deployment:
     function = template.function
     destination = _destination(function) if function is not None else None
-    if function is None or destination is None:
-        raise AssertionError("a template without problems has a function, with a destination for failed events")
+    if function is None or destination is None or isinstance(function.logConfig, UnsetType):
+        raise AssertionError("a template without problems has a function, with a log and a place for failed events")
     account, role = role_of(function.role)
     return Deployment(
         template=template,
@@ -69,6 +71,8 @@ def _put_together(template: Template, settings: Settings, policy: Policy) -> Dep
         function_role=role,
         trigger_roles=tuple(dict.fromkeys(role_of(trigger.invocationRole)[1] for trigger in function.triggers)),
         dead_letters=destination,
+        log_project=function.logConfig.project,
+        logstore=function.logConfig.logstore,
     )
 
 

@@ -73,7 +73,14 @@ def function_document(deployment: Deployment, *, versioned: Sequence[str], kms_k
         by_resource.setdefault(_resource(deployment, right), []).append(right.action)
     statements = [_allow(actions, [resource]) for resource, actions in sorted(by_resource.items())]
     statements.append(_allow(["mns:SendMessage"], [deployment.dead_letters]))
+    # A function with a role of its own writes its log by that role; without the right no line appears, nor an error.
+    statements.append(_allow(["log:PostLogStoreLogs"], [_logstore(deployment)]))
     return _document(statements)
+
+
+def _logstore(deployment: Deployment) -> str:
+    place = f"project/{deployment.log_project}/logstore/{deployment.logstore}"
+    return f"acs:log:{deployment.region}:{deployment.account}:{place}"
 
 
 def trigger_document(deployment: Deployment) -> Document:

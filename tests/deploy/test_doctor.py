@@ -70,7 +70,7 @@ def test_the_template_as_it_comes_is_not_ready() -> None:
     done = CliRunner().invoke(command, ["--template", str(ROOT / "template.yml")])
     assert done.exit_code == 1
     assert "vars.account: 'CHANGE-ME' is not set yet" in done.output
-    assert "Error: 4 to mend before it is deployed" in done.output
+    assert "Error: 5 to mend before it is deployed" in done.output
 
 
 MISTAKES: dict[str, tuple[tuple[str, str], str]] = {

@@ -430,14 +430,15 @@ def deployment(tmp_path: Path) -> Deployment:
 
 
 def test_the_functions_document_states_the_rights(deployment: Deployment) -> None:
-    """Every right of the model, and the dead letters, as statements of RAM."""
+    """Every right of the model, the dead letters and the log, as statements of RAM."""
     document = function_document(deployment, versioned=["uploads"])
     pairs = {(a, r) for s in document["Statement"] for a in s["Action"] for r in s["Resource"]}
     rights = function_rights(deployment.policy, ["uploads"], ["uploads"], "ledger")
     prefix = "acs:oss:*:1234567890123456:"
     stated = {(r.action, "*" if r.resource == "*" else prefix + r.resource) for r in rights}
     queue = "acs:mns:ap-southeast-1:1234567890123456:/queues/bucket-warden-dead-letters/messages"
-    assert pairs == stated | {("mns:SendMessage", queue)}
+    logstore = "acs:log:ap-southeast-1:1234567890123456:project/warden-logs/logstore/bucket-warden"
+    assert pairs == stated | {("mns:SendMessage", queue), ("log:PostLogStoreLogs", logstore)}
     assert {statement["Effect"] for statement in document["Statement"]} == {"Allow"}
 
 

@@ -19,6 +19,11 @@ _BUCKET = rf"[a-z0-9][a-z0-9-]{{1,61}}[a-z0-9]|{PLACEHOLDER}[a-z-]*"
 _ROLE = re.compile(rf"acs:ram::({_ACCOUNT}):role/[A-Za-z0-9.@_-]+")
 _SOURCE = re.compile(rf"acs:oss:([a-z0-9-]+):({_ACCOUNT}):({_BUCKET})")
 _QUEUE = re.compile(rf"acs:mns:([a-z0-9-]+):({_ACCOUNT}):/queues/[A-Za-z0-9-]+/messages")
+# "Manage a project" and "Manage a logstore" of the Log Service's documentation.
+_LOG_NAMES = {
+    "project": (re.compile(rf"[a-z0-9][a-z0-9-]{{1,61}}[a-z0-9]|{PLACEHOLDER}[a-z-]*"), "3 to 63 of a-z, 0-9 and -"),
+    "logstore": (re.compile(r"[a-z0-9][a-z0-9_-]{0,61}[a-z0-9]"), "2 to 63 of a-z, 0-9, - and _"),
+}
 _ACTIONS = ("pre-deploy", "post-deploy")
 _MOST_TRIGGERS = 10  # on a bucket
 _MOST_ENV_BYTES = 4096
@@ -63,6 +68,7 @@ def _check_function(props: FunctionShape, path: Path, places: Container[Path]) -
     yield from _check_pattern(props.role, _ROLE, (*path, "role"), "acs:ram::ACCOUNT:role/NAME")
     yield from _check_env(props, (*path, "environmentVariables"))
     yield from _check_network(props, path)
+    yield from _check_log(props, (*path, "logConfig"))
     if not isinstance(props.asyncInvokeConfig, UnsetType):
         yield from _check_async(props, props.asyncInvokeConfig, (*path, "asyncInvokeConfig"), places)
     for index, trigger in enumerate(props.triggers):
@@ -84,6 +90,7 @@ def _check_sections(props: FunctionShape, path: Path, places: Container[Path]) -
     sections = {
         "instanceLifecycleConfig": "without its initializer a mistake in the settings shows only at the first upload",
         "asyncInvokeConfig": "retries, and where events go that failed for good",
+        "logConfig": "without a log nobody knows what became of an image; name project, logstore, logBeginRule",
         "concurrencyConfig": "without reservedConcurrency a burst calls the service far beyond its 20 a second",
     }
     for name, why in sections.items():
@@ -162,6 +169,21 @@ def _check_network(props: FunctionShape, path: Path) -> Iterator[Remark]:
     elif not props.internetAccess and not is_inside:
         right = f"https://green-cip-vpc.{env.get('GREEN_REGION', 'REGION')}.aliyuncs.com"
         yield _error(place, f"the service's public address cannot be reached without internetAccess; set {right}")
+
+
+def _check_log(props: FunctionShape, path: Path) -> Iterator[Remark]:
+    if isinstance(props.logConfig, UnsetType):
+        return
+    for name, (pattern, right) in _LOG_NAMES.items():
+        value = getattr(props.logConfig, name)
+        if isinstance(value, str) and not pattern.fullmatch(value):
+            yield _error((*path, name), f"{value!r} is no name of a {name}; {right}, a letter or digit at both ends")
+    if props.logConfig.logBeginRule == "DefaultRegex":
+        message = (
+            "'DefaultRegex' begins an entry only at a line that starts with a date: our lines, JSON, are glued "
+            'together, and no query reads them; write "None"'
+        )
+        yield _error((*path, "logBeginRule"), message)
 
 
 def _check_trigger(

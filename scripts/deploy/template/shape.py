@@ -100,6 +100,16 @@ class VpcShape(Struct, forbid_unknown_fields=True):
     securityGroupId: Text
 
 
+class LogShape(Struct, forbid_unknown_fields=True):
+    """Where the log goes. `logBeginRule`: an entry begins at each line (`None`), or only at a date (`DefaultRegex`)."""
+
+    project: Text
+    logstore: Text
+    logBeginRule: Literal["None", "DefaultRegex"]
+    enableRequestMetrics: bool = True
+    enableInstanceMetrics: bool = False
+
+
 class FunctionShape(Struct, forbid_unknown_fields=True):
     """The function. `memorySize` and `diskSize` in MB, `timeout` in seconds, `cpu` in cores."""
 
@@ -111,12 +121,12 @@ class FunctionShape(Struct, forbid_unknown_fields=True):
     memorySize: Annotated[int, Meta(ge=128, le=32768, extra={"right": "128 to 32768 MB, in steps of 64"})]
     timeout: Annotated[int, Meta(ge=1, le=86400, extra={"right": "1 to 86400 seconds"})]
     role: Text
-    logConfig: Literal["auto"]
     environmentVariables: dict[str, str]
     triggers: Annotated[list[TriggerShape], Meta(min_length=1)]
     instanceLifecycleConfig: LifecycleShape | UnsetType = UNSET
     asyncInvokeConfig: AsyncShape | UnsetType = UNSET
     concurrencyConfig: ConcurrencyShape | UnsetType = UNSET
+    logConfig: LogShape | UnsetType = UNSET
     vpcConfig: VpcShape | UnsetType = UNSET
     internetAccess: bool = True
     description: str = ""

@@ -7,6 +7,7 @@ SET = (
     ("CHANGE-ME-uploads", "uploads"),
     ("CHANGE-ME-quarantine", "quarantine"),
     ("CHANGE-ME-ledger", "ledger"),
+    ("CHANGE-ME-logs", "warden-logs"),
 )
 
 

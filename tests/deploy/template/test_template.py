@@ -1,5 +1,7 @@
 """The template of the deployment, and our own check of one that was edited wrongly."""
 
+import re
+
 import pytest
 
 from handler.events import JUDGED_EVENTS
@@ -10,6 +12,8 @@ from tests.deploy.template.templates import add_trigger, edit_template
 
 VPC = "vpcConfig: {vpcId: vpc-1, vSwitchIds: [vsw-1], securityGroupId: sg-1}"
 GREEN_VPC = "GREEN_ENDPOINT: https://green-cip-vpc.ap-southeast-1.aliyuncs.com"
+# The section of the log, as it stands in the template.
+_, LOG, _ = re.split(r"(logConfig:.*?enableInstanceMetrics: false\n)", edit_template(), flags=re.DOTALL)
 # What is edited, and the line that it must lead to: place, part of the template, what would be right.
 MISTAKES: dict[str, tuple[tuple[tuple[str, str], ...], str]] = {
     "a wrong event name": (
@@ -103,6 +107,18 @@ MISTAKES: dict[str, tuple[tuple[tuple[str, str], ...], str]] = {
         (("InSeconds: 86400", "InSeconds: 600"),),
         "maxAsyncEventAgeInSeconds: 600 s end before 6 deliveries of 120 s each; at least 720",
     ),
+    "a log whose lines are glued": (
+        (('logBeginRule: "None"', "logBeginRule: DefaultRegex"),),
+        "logConfig.logBeginRule: 'DefaultRegex' begins an entry only at a line that starts with a date",
+    ),
+    "a log that is left to the component": (
+        ((LOG, "logConfig: auto\n"),),
+        "logConfig: 'auto' stands where keys belong; keys: project, logstore, logBeginRule",
+    ),
+    "a project that cannot be": (
+        (("log_project: warden-logs", "log_project: My_Logs"),),
+        "logConfig.project: 'My_Logs' is no name of a project; 3 to 63 of a-z, 0-9 and -",
+    ),
     "a reserved name": (
         (("LOG_LEVEL:", "FC_LOG_LEVEL:"),),
         "FC_LOG_LEVEL: 'FC_LOG_LEVEL': names that begin with FC_ are reserved, and removed; rename it",
@@ -178,6 +194,7 @@ def test_what_must_be_set_is_named() -> None:
         "vars.bucket",
         "vars.quarantine_bucket",
         "vars.ledger_bucket",
+        "vars.log_project",
     ]
     assert all("is not set yet; write your own here" in line for line in lines)
 
