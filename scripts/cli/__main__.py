@@ -7,6 +7,7 @@ from scripts.cli.demo.command import command as demo
 from scripts.cli.doctor import command as doctor
 from scripts.cli.find import command as find
 from scripts.cli.local_cloud import command as local_cloud
+from scripts.cli.logs import command as logs
 from scripts.cli.package import command as package
 from scripts.cli.policy.group import group as policy
 from scripts.cli.redrive import command as redrive
@@ -34,6 +35,7 @@ warden.add_command(bench)
 warden.add_command(demo)
 warden.add_command(doctor)
 warden.add_command(local_cloud)
+warden.add_command(logs)
 warden.add_command(package)
 warden.add_command(policy)
 warden.add_command(rights)
