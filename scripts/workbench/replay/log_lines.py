@@ -39,23 +39,43 @@ class Record(Struct):
     outcome: LoggedEnd = LoggedEnd()
 
 
+class _Entry(Struct):
+    """An entry of the log service."""
+
+    message: str
+
+
 OTHER_VERSION = Unread(f"of another version of the log (not {JSON_FORM_VERSION})")
 BAD_FIELDS = Unread("ours, with fields that do not fit")
 
 _decode = msgspec.json.Decoder(Record).decode
+_decode_entry = msgspec.json.Decoder(_Entry).decode
+_NOT_THAT = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # also what is JSON and not of that shape
 
 
 def read_records(piece: bytes) -> Iterator[Record | Unread]:
     """Every record in a piece of a log; at least one answer. Never raises."""
-    try:
-        record = _decode(piece)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # also what is JSON and not a record
-        record = None
-    if record is not None and record.v == JSON_FORM_VERSION and record.event == EVENT:
+    record = _read_quickly(piece)
+    if record is not None:
         yield record
         return
     for document in find_documents(piece):
         yield document if isinstance(document, Unread) else _read_document(document)
+
+
+def _read_quickly(piece: bytes) -> Record | None:
+    """The one record of a piece, where it is as the function wrote it, or whole in one entry of the log service.
+
+    Nearly all are. It is three times as fast as finding them in whatever is around them.
+    """
+    try:
+        record = _decode(piece)
+    except _NOT_THAT:
+        try:
+            record = _decode(_decode_entry(piece).message)
+        except _NOT_THAT:
+            return None
+    return record if record.v == JSON_FORM_VERSION and record.event == EVENT else None
 
 
 def _read_document(document: dict[str, Any]) -> Record | Unread:
