@@ -35,6 +35,7 @@ quarantine: {bucket: "${QUARANTINE_BUCKET}", prefix: "held/"}
 """
 KEY = """照片/ann's "best"/ä b.png"""
 LONG_KEY = "長" * 341  # 1,023 bytes, as many as OSS takes
+NOW = time.time()
 _made: list[str] = []  # the lines are made once for all tests here
 
 
@@ -216,6 +217,18 @@ def test_lines_fit_into_their_column(lines: list[str]) -> None:
     assert 2048 < longest < LONGEST_TEXT_BYTES
 
 
+def test_a_line_that_is_cut_spoils_no_answer(lines: list[str]) -> None:
+    """One longer than the column, as of an upload with many links under its key: its fields are counted."""
+    long = json.loads(next(text for text in lines if "strict-spam" in text))
+    long["outcome"]["links"] = ["x" * 100] * 200
+    engine = LogEngine([json.dumps(long)], now=NOW)
+    answers = {number: engine.ask(query.text) for number, query in enumerate(QUERIES, start=1)}
+    engine.close()
+    assert answers[1] == [{"status": "flagged", "n": 1}]
+    assert answers[4][0]["rule"] == "spam"
+    assert answers[5] == []  # the one query that reads the whole line
+
+
 def test_no_answer_depends_on_a_default(engine: LogEngine) -> None:
     """Every query has its own limit, unless its rows are the statuses or one: the service stops at a hundred."""
     without = [number for number, query in enumerate(QUERIES, start=1) if "limit" not in query.text]
@@ -225,8 +238,6 @@ def test_no_answer_depends_on_a_default(engine: LogEngine) -> None:
 
 
 # The alarms.
-
-NOW = time.time()
 
 
 def line(*, at: float = 0, level: str = "info", action: str | None = None, delivery: int = 1) -> tuple[float, str]:

@@ -24,7 +24,7 @@ FOREIGN = (
     "FC Initialize Start RequestId: 1-6565-0",
     "FC Invoke Start RequestId: 1-6565-1",
     '{"event": "something.else", "outcome": {"status": "passed"}}',
-    '{"cut": "short", "outc',
+    '{"v": 1, "event": "upload.moder',
     "FC Invoke End RequestId: 1-6565-1",
 )
 
