@@ -10,7 +10,7 @@ from typing import Literal
 from scripts.logs.columns import put_in
 from scripts.logs.queries import OURS
 
-# SLS evaluates a query over at most a day.
+# Whether a rule may look back over more is not said.
 A_DAY_S = 86_400
 SHIPPED_DELIVERIES = 6  # MAX_DELIVERIES of template.yml, which docs/operations.md goes by
 
