@@ -178,10 +178,10 @@ def _check_log(props: FunctionShape, path: Path) -> Iterator[Remark]:
         value = getattr(props.logConfig, name)
         if isinstance(value, str) and not pattern.fullmatch(value):
             yield _error((*path, name), f"{value!r} is no name of a {name}; {right}, a letter or digit at both ends")
-    if props.logConfig.logBeginRule == "DefaultRegex":
+    if props.logConfig.logBeginRule != "None":  # also where it is not said
         message = (
-            "'DefaultRegex' begins an entry only at a line that starts with a date: our lines, JSON, are glued "
-            'together, and no query reads them; write "None"'
+            'an entry has to begin at each line: write "None"; DefaultRegex, which `auto` stands for, begins one '
+            "only at a date, and glues our lines, JSON, together, so that no query reads them"
         )
         yield _error((*path, "logBeginRule"), message)
 

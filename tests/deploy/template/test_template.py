@@ -109,9 +109,13 @@ MISTAKES: dict[str, tuple[tuple[tuple[str, str], ...], str]] = {
     ),
     "a log whose lines are glued": (
         (('logBeginRule: "None"', "logBeginRule: DefaultRegex"),),
-        "logConfig.logBeginRule: 'DefaultRegex' begins an entry only at a line that starts with a date",
+        'logConfig.logBeginRule: an entry has to begin at each line: write "None"; DefaultRegex, which `auto` stands',
     ),
     "a log that is left to the component": (
+        ((LOG, "logConfig: auto\n"),),
+        'logConfig.logBeginRule: an entry has to begin at each line: write "None"; DefaultRegex, which `auto` stands',
+    ),
+    "a log without a place": (
         ((LOG, "logConfig: auto\n"),),
         "logConfig: 'auto' stands where keys belong; keys: project, logstore, logBeginRule",
     ),
