@@ -17,7 +17,7 @@ from handler.adapters.green import GreenModerator
 from handler.adapters.ledger import OssLedger
 from handler.adapters.oss.copying import OssQuarantine
 from handler.adapters.oss.store import OssStore
-from handler.adapters.policy_file import load_policy
+from handler.adapters.policy_file import find_policy, load_policy
 from handler.credentials import Credentials
 from handler.errors import BadEvent, InvocationFailed, StoreUnavailable, WardenError
 from handler.events import is_redriven, parse_event
@@ -55,7 +55,8 @@ class Warden:
     def from_env(cls, env: Mapping[str, str]) -> "Warden":
         """Raises BadSettings and BadPolicy, each with every mistake."""
         settings = Settings.from_env(env)
-        policy = load_policy(CODE / settings.policy, settings.policy_values, settings.watched_buckets)
+        path = find_policy(CODE, settings.policy)
+        policy = load_policy(path, settings.policy_values, settings.watched_buckets)
         return cls(settings, policy, set_up_log(settings.log_level), set_up_log("INFO"))
 
     def services(self, context: Any, env: Mapping[str, str]) -> Services:  # noqa: ANN401  (Function Compute's object)

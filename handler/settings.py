@@ -28,7 +28,7 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 class Settings:
     """The environment of the function, checked.
 
-    `policy` is the path of the policy file, relative to the code directory. `max_deliveries` (1-9) is one more than
+    `policy` is the path of the policy file, as seen from the template's folder. `max_deliveries` (1-9) is one more than
     the function's `maxAsyncRetryAttempts`. Endpoints are URLs; `oss_endpoint` is None where the function's region
     decides, `ledger_bucket` where no ledger is kept. `policy_values` are the settings that a policy may name as
     `${NAME}`.

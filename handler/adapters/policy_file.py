@@ -1,5 +1,6 @@
-"""Policy files: check one, load one."""
+"""Policy files: find one, check one, load one."""
 
+import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ from handler.policy.reader import ShapeReader
 from handler.policy.rules import Policy
 from handler.policy.shape import PolicyShape
 from handler.policy.tree import Place, Problem, Remark, write_path
+
+# Where the package keeps a policy that does not lie below the template's folder.
+OUTSIDE = "elsewhere"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +42,37 @@ def check_policy(
     return Checked(checked.policy, _sorted([*checked.problems, *doubts]))
 
 
+def packaged_place(policy: str) -> str:
+    """Where the package keeps the file that POLICY names, relative to the code directory.
+
+    At its own path, if that leads below the template's folder; else (`../shared/site.yml`, `/srv/site.yml`) in a folder
+    of its own. Of the setting alone: the package is made on one machine, and the function starts on another.
+    """
+    path = posixpath.normpath(policy)
+    if not path.startswith(("/", "../")) and path != "..":
+        return path
+    return f"{OUTSIDE}/{posixpath.basename(path)}"
+
+
+def find_policy(code: Path, policy: str) -> Path:
+    """The file that POLICY means to the function in `code`: what was packaged for it, else the path as it is.
+
+    The latter is for what no package made, such as a checkout.
+    """
+    packaged = code / packaged_place(policy)
+    return packaged if posixpath.isfile(packaged) else code / policy
+
+
+def read_policy(path: str | Path) -> bytes:
+    """The bytes of a policy file; of one that is too big, as many as show that it is. Raises OSError."""
+    with Path(path).open("rb") as file:
+        return file.read(MOST_BYTES + 1)
+
+
 def load_policy(path: str | Path, settings: Mapping[str, str], watched_buckets: Sequence[str]) -> Policy:
     """Load the policy for use. Raises BadPolicy with every error, one a line."""
     try:
-        with Path(path).open("rb") as file:
-            text = file.read(MOST_BYTES + 1)
+        text = read_policy(path)
     except OSError as error:
         message = f"{path}: the policy cannot be read ({error.strerror}); POLICY must name a policy file"
         raise BadPolicy(message) from error

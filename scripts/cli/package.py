@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from scripts.deploy.package.staging import MOST_ZIPPED_BYTES, Package, build_package
+from scripts.deploy.package.staging import MOST_ZIPPED_BYTES, TEMPLATE, Package, build_package
 from scripts.deploy.package.wheels import CannotPackage
 from scripts.environment.making import ROOT
 
@@ -13,11 +13,18 @@ MEGABYTE = 1_000_000
 EXAMPLES = """\b
 Examples:
   scripts/warden package
-  scripts/warden package --build /tmp/build
+  scripts/warden package --template staging.yml --build /tmp/build
 """
 
 
 @click.command("package", epilog=EXAMPLES)
+@click.option(
+    "--template",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=TEMPLATE,
+    help="The template to deploy: its POLICY is packaged, wherever it lies [default: template.yml].",
+)
 @click.option(
     "--build",
     metavar="DIR",
@@ -25,7 +32,7 @@ Examples:
     default=ROOT / "build",
     help="Where to put code/ and bucket-warden.zip [default: build].",
 )
-def command(build: Path) -> None:
+def command(*, template: Path, build: Path) -> None:
     """Stage and zip what is deployed.
 
     Puts the handler, the policies and their locked dependencies for CPython 3.10 (x86-64 Linux, glibc 2.28) into
@@ -33,7 +40,7 @@ def command(build: Path) -> None:
     and the package index once. A policy that does not check stops it.
     """
     try:
-        package = build_package(build.resolve())
+        package = build_package(build.resolve(), template=template)
     except CannotPackage as error:
         raise click.ClickException(str(error)) from error
     click.echo(describe(package))

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from handler.adapters.policy_file import check_policy
 from handler.errors import BadSettings
 from handler.policy.rules import Policy
 from handler.policy.tree import Problem
@@ -15,7 +14,8 @@ from handler.settings import Settings
 from scripts.deploy.deployment import BadDeployment, load_deployment
 from scripts.deploy.documents import write_documents
 from scripts.deploy.package.wheels import CannotPackage, require_python
-from scripts.deploy.template.check import PLACEHOLDER, bucket_of, key_filter
+from scripts.deploy.template.check import bucket_of, key_filter
+from scripts.deploy.template.policy import examine_policy
 from scripts.deploy.template.reading import Template, load_template
 from scripts.deploy.template.shape import FunctionShape
 
@@ -72,21 +72,11 @@ def _examine_function(template: Template, function: FunctionShape, file: Path) -
         return  # said by the check of the template, each with its place
     yield from _examine_endpoints(template, function, settings)
     yield from _examine_suffixes(template, function)
-    policy = None
-    path = file.parent / settings.policy
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        message = f"the policy {settings.policy!r} cannot be read ({error.strerror}); name a file of policies/"
-        yield _of_problem(template.problem("environmentVariables.POLICY", message))
-    else:
-        values = settings.policy_values
-        is_set = PLACEHOLDER not in "".join(values.values())  # what is not set yet was said already
-        checked = check_policy(text, str(path), values if is_set else None, settings.watched_buckets)
-        yield from map(_of_problem, checked.problems)
-        policy = checked.policy
-    if policy is not None:
-        yield from _examine_loop(template, function, policy)
+    named = examine_policy(template, file.parent)
+    if named is not None:
+        yield from map(_of_problem, named.problems)
+    if named is not None and named.policy is not None:
+        yield from _examine_loop(template, function, named.policy)
 
 
 def _examine_endpoints(template: Template, function: FunctionShape, settings: Settings) -> Iterator[Diagnosis]:

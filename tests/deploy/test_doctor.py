@@ -91,7 +91,7 @@ MISTAKES: dict[str, tuple[tuple[str, str], str]] = {
     ),
     "a policy that is not there": (
         ("policies/default.yml", "policies/nothing.yml"),
-        "the policy 'policies/nothing.yml' cannot be read (No such file or directory); name a file of policies/",
+        "the policy 'policies/nothing.yml' cannot be read (No such file or directory); known: default.yml; POLICY is",
     ),
     "a quarantine that is watched": (
         ("quarantine_bucket: quarantine", "quarantine_bucket: uploads"),

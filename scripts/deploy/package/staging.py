@@ -10,16 +10,18 @@ import subprocess
 import tempfile
 import zipfile
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from handler.adapters.policy_file import check_policy
 from scripts.deploy.package.elf import strip_library
+from scripts.deploy.package.policies import collect_policies, named_policy
 from scripts.deploy.package.wheels import CannotPackage, collect_wheels, require_python
 from scripts.environment.making import ROOT
 
 CODE = "code"
 ARCHIVE = "bucket-warden.zip"
+TEMPLATE = ROOT / "template.yml"
 MOST_ZIPPED_BYTES = 16 * 1000 * 1000
 # What the function never reads: types and sources of compiled code, tests, what pip keeps for itself.
 DROPPED_SUFFIXES = frozenset({".pyi", ".c", ".h", ".pyx", ".pxd", ".pxi"})
@@ -50,18 +52,18 @@ class Package:
     policy_ids: tuple[str, ...]
 
 
-def build_package(build: Path, root: Path = ROOT) -> Package:
+def build_package(build: Path, root: Path = ROOT, template: Path = TEMPLATE) -> Package:
     """Stage `build/code` and zip it. What was there before goes only once the new one is whole.
 
-    Raises CannotPackage: no CPython 3.10, no wheels, or a policy that does not check.
+    `template` names the policy. Raises CannotPackage: no CPython 3.10, no wheels, or a policy that does not check.
     """
-    policy_ids = check_policies(root / "policies")
+    policies, policy_ids = collect_policies(root, named_policy(template, os.environ))
     python = require_python()
     wheels = collect_wheels(python, root)
     build.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="staging-", dir=build) as staging:
         code = Path(staging) / CODE
-        stage(code, wheels, root)
+        stage(code, wheels, root, policies)
         compile_bytecode(code, python)
         archive = Path(staging) / ARCHIVE
         parts = write_archive(code, archive)
@@ -79,30 +81,14 @@ def build_package(build: Path, root: Path = ROOT) -> Package:
     )
 
 
-def policy_files(folder: Path) -> list[Path]:
-    """The policies that are deployed: the YAML files of the folder itself, without their tests."""
-    return [file for file in sorted(folder.glob("*.yml")) if not file.stem.endswith((".test", ".tests"))]
-
-
-def check_policies(folder: Path) -> tuple[str, ...]:
-    """The ids of the policies. Raises CannotPackage with every error of every one, and where there is none."""
-    checked = [check_policy(file.read_bytes(), str(file)) for file in policy_files(folder)]
-    if not checked:
-        raise CannotPackage(f"there is no policy in {folder}; the function needs one (policies/*.yml)")
-    errors = [str(problem) for one in checked for problem in one.problems if problem.severity == "error"]
-    if errors:
-        raise CannotPackage("\n".join([*errors, "nothing was packaged: mend the policy first"]))
-    return tuple(one.policy.id for one in checked if one.policy is not None)
-
-
-def stage(code: Path, wheels: list[Path], root: Path) -> None:
-    """Put into the empty folder `code` what is deployed, and nothing else."""
+def stage(code: Path, wheels: list[Path], root: Path, policies: Mapping[str, Path]) -> None:
+    """Put into the empty folder `code` what is deployed, and nothing else; `policies` by their place in there."""
     for wheel in wheels:
         _unpack(wheel, code)
     for source in sorted((root / "handler").rglob("*.py")):
         _copy(source, code / source.relative_to(root))
-    for source in policy_files(root / "policies"):
-        _copy(source, code / source.relative_to(root))
+    for place, source in policies.items():
+        _copy(source, code / place)
 
 
 def compile_bytecode(code: Path, python: Path) -> None:

@@ -18,7 +18,8 @@ from scripts.bench.overhead import PIXEL
 from scripts.cli.package import command
 from scripts.deploy.package import staging, wheels
 from scripts.deploy.package.elf import strip_library
-from scripts.deploy.package.staging import DROPPED_FOLDERS, MOST_ZIPPED_BYTES, check_policies
+from scripts.deploy.package.policies import collect_policies
+from scripts.deploy.package.staging import DROPPED_FOLDERS, MOST_ZIPPED_BYTES
 from scripts.deploy.package.wheels import CannotPackage
 from scripts.environment.making import ROOT, CannotPrepare
 from scripts.localcloud.cloud import APPLICATION, FUNCTION_ROLE, REGION, SERVICE_ROLE, see_no_risk
@@ -213,7 +214,7 @@ def test_a_policy_that_does_not_check_is_refused(tmp_path: Path) -> None:
 def test_no_policy_at_all_is_refused(tmp_path: Path) -> None:
     """The function cannot start without one."""
     with pytest.raises(CannotPackage, match="there is no policy in"):
-        check_policies(tmp_path)
+        collect_policies(tmp_path, None)
 
 
 def test_no_python_310_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
