@@ -25,6 +25,7 @@ from handler.log import log_outcome, set_up_log
 from handler.meter import Meter
 from handler.model import JSON_FORM_VERSION, Delivery, Outcome, Status, Upload
 from handler.policy.rules import Policy
+from handler.policy.tree import Problem
 from handler.ports import Ledger, NoLedger
 from handler.settings import Settings
 from handler.upload.holding import is_held
@@ -56,8 +57,13 @@ class Warden:
         """Raises BadSettings and BadPolicy, each with every mistake."""
         settings = Settings.from_env(env)
         path = find_policy(CODE, settings.policy)
-        policy = load_policy(path, settings.policy_values, settings.watched_buckets)
-        return cls(settings, policy, set_up_log(settings.log_level), set_up_log("INFO"))
+        log = set_up_log(settings.log_level)
+
+        def warn(problem: Problem) -> None:
+            log.warning("policy.doubtful", v=JSON_FORM_VERSION, problem=str(problem))
+
+        policy = load_policy(path, settings.policy_values, settings.watched_buckets, warn)
+        return cls(settings, policy, log, set_up_log("INFO"))
 
     def services(self, context: Any, env: Mapping[str, str]) -> Services:  # noqa: ANN401  (Function Compute's object)
         """The clients for the credentials of this invocation; made anew when these change (STS, every 36 hours)."""

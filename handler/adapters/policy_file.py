@@ -1,7 +1,7 @@
 """Policy files: find one, check one, load one."""
 
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from handler.policy.doubts import find_doubts
 from handler.policy.reader import ShapeReader
 from handler.policy.rules import Policy
 from handler.policy.shape import PolicyShape
+from handler.policy.slips import find_slips
 from handler.policy.tree import Place, Problem, Remark, write_path
 
 # Where the package keeps a policy that does not lie below the template's folder.
@@ -32,8 +33,8 @@ def check_policy(
 ) -> Checked:
     """Check the bytes of a policy file; `file` is its name in problems.
 
-    `settings` are what `${NAME}` stands for; with None it may stay unset, and stands for itself. Warnings are sought
-    only in a file without errors.
+    `settings` are what `${NAME}` stands for; with None it may stay unset, and stands for itself. Warnings about what
+    rules do together are sought only in a file without errors.
     """
     checked, reader, shape = _read(text, file, settings, watched_buckets)
     if checked.policy is None or shape is None:
@@ -69,8 +70,17 @@ def read_policy(path: str | Path) -> bytes:
         return file.read(MOST_BYTES + 1)
 
 
-def load_policy(path: str | Path, settings: Mapping[str, str], watched_buckets: Sequence[str]) -> Policy:
-    """Load the policy for use. Raises BadPolicy with every error, one a line."""
+def load_policy(
+    path: str | Path,
+    settings: Mapping[str, str],
+    watched_buckets: Sequence[str],
+    warn: Callable[[Problem], object] = lambda _: None,
+) -> Policy:
+    """Load the policy for use. Raises BadPolicy with every error, one a line.
+
+    `warn` is told of each value that was probably meant otherwise; what rules do together is left to `check_policy`,
+    for it can take long.
+    """
     try:
         text = read_policy(path)
     except OSError as error:
@@ -78,7 +88,9 @@ def load_policy(path: str | Path, settings: Mapping[str, str], watched_buckets: 
         raise BadPolicy(message) from error
     checked, _, _ = _read(text, str(path), settings, watched_buckets)
     if checked.policy is None:
-        raise BadPolicy("\n".join(str(problem) for problem in checked.problems))
+        raise BadPolicy("\n".join(str(problem) for problem in checked.problems if problem.severity == "error"))
+    for problem in checked.problems:
+        warn(problem)
     return checked.policy
 
 
@@ -96,6 +108,9 @@ def _read(
         shape = reader.read(tree, PolicyShape)
         remarks = [*reader.remarks, *find_mistakes(shape, reader.places, watched_buckets)]
         problems += [_locate(remark, reader, file) for remark in remarks]
+        wrong = {problem.path for problem in problems}  # what is wrong in itself need not make sense too
+        slips = [_locate(slip, reader, file) for slip in find_slips(shape, watched_buckets)]
+        problems += [slip for slip in slips if slip.path not in wrong]
     if shape is None or any(problem.severity == "error" for problem in problems):
         return Checked(None, _sorted(problems)), reader, shape
     policy = compile_policy(shape, text, reader.places, reader.key_places)

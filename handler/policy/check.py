@@ -1,6 +1,5 @@
 """What a policy file must not say, beyond its shape: everything that is refused, all at once."""
 
-import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 
 from msgspec import UnsetType
@@ -12,13 +11,13 @@ from handler.policy.reach import find_clash
 from handler.policy.rules import FINAL
 from handler.policy.shape import ConditionsShape, PolicyShape, RuleShape
 from handler.policy.tree import Path, Remark, Severity, suggest
+from handler.policy.words import BUCKET_NAME
 
 _FINAL = frozenset(action.value for action in FINAL)
 _OUR_TAGS = ("status", "policy", "labels")
 _MOST_TAGS = 10  # on an OSS object
 _LONGEST_TAG_KEY = 128
 _LONGEST_PREFIX_BYTES = 800  # of the 1,023 that an OSS key has; the rest is for bucket, hash, request id and suffix
-_BUCKET_NAME = re.compile("[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 
 
 def find_mistakes(shape: PolicyShape, places: Container[Path], watched_buckets: Sequence[str]) -> Iterator[Remark]:
@@ -132,7 +131,7 @@ def _check_quarantine(shape: PolicyShape, places: Container[Path]) -> Iterator[R
     if need is not None and ("quarantine", "bucket") not in places:
         message = f"'bucket' is missing, and {need}; add quarantine: {{bucket: …}}"
         yield Remark("error", ("quarantine",), message)
-    if not isinstance(bucket, UnsetType) and "${" not in bucket and not _BUCKET_NAME.fullmatch(bucket):
+    if not isinstance(bucket, UnsetType) and "${" not in bucket and not BUCKET_NAME.fullmatch(bucket):
         message = f"{bucket!r} is no bucket name; 3 to 63 lower-case letters, digits and hyphens, no hyphen at the ends"
         yield Remark("error", ("quarantine", "bucket"), message)
     if prefix.startswith(("/", "\\")) or len(prefix.encode()) > _LONGEST_PREFIX_BYTES:

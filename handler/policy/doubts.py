@@ -5,23 +5,28 @@ from dataclasses import replace
 
 from msgspec import UnsetType
 
-from handler.model import Action
+from handler.model import Action, Mode, Risk
 from handler.policy.compiler import expand_labels
 from handler.policy.conditions import Conditions
-from handler.policy.globs import compile_label
+from handler.policy.globs import Glob, compile_key, compile_label, some_text
 from handler.policy.labels import CATALOGUE, compile_labels
 from handler.policy.reach import covers, find_clash, reaches
-from handler.policy.rules import Policy, Rule
+from handler.policy.rules import FINAL, Policy, Rule
 from handler.policy.shape import PolicyShape
 from handler.policy.tree import Path, Remark
 
 _STRICTNESS = (Action.PASS, Action.NONE, Action.TAG, Action.QUARANTINE, Action.DELETE)
+_NO_KEYS = (compile_key("/**"), compile_key("\\**"))  # OSS refuses keys that begin so
+_VERBS = {Action.QUARANTINE: "holds", Action.DELETE: "deletes"}
 _STEM_LENGTH = 5  # violent_ and violence_ share as many letters; no other two families do
 _SHOWN = 3
 
 
 def find_doubts(shape: PolicyShape, policy: Policy) -> Iterator[Remark]:
     """Find what deserves a warning in a policy without errors."""
+    yield from _doubt_scope(shape, policy)
+    yield from _doubt_harmless(policy)
+    yield from _doubt_effect(policy)
     for index, rule in enumerate(policy.rules):
         path = ("rules", index)
         above, below = policy.rules[:index], policy.rules[index + 1 :]
@@ -29,6 +34,75 @@ def find_doubts(shape: PolicyShape, policy: Policy) -> Iterator[Remark]:
         yield from _doubt_deletion(rule, path)
         yield from _doubt_order(rule, below, path)
         yield from _doubt_wildcards(shape, index)
+
+
+def _doubt_scope(shape: PolicyShape, policy: Policy) -> Iterator[Remark]:
+    """Keys to moderate, of which there are none: everything else would be recorded as out of scope."""
+    empty = [
+        index for index, include in enumerate(policy.scope.include) if not _has_keys(include, policy.scope.exclude)
+    ]
+    for index in empty:
+        include = policy.scope.include[index]
+        why = "`exclude` takes all of it out again" if _has_keys(include, ()) else "no key begins with / or \\"
+        message = f"nothing falls into {shape.scope.include[index]!r}: {why}"
+        yield Remark("warning", ("scope", "include", index), f"{message}; mend it or take it out")
+    if len(empty) == len(policy.scope.include):
+        message = "nothing falls into this scope, so that no upload is ever looked at"
+        yield Remark("warning", ("scope",), f"{message}; include the keys that uploaders write, or '**' for all")
+
+
+def _has_keys(include: Glob, exclude: Sequence[Glob]) -> bool:
+    return some_text((include,), (*exclude, *_NO_KEYS))
+
+
+def _doubt_harmless(policy: Policy) -> Iterator[Remark]:
+    """What becomes of a picture in which nothing was found: of most of them, on most sites."""
+    if policy.mode is Mode.SHADOW:
+        return  # nothing is touched
+    named = Conditions(labels=compile_labels(["nonLabel"]))
+    harmless = [_about_everything(policy, one) for one in (named, replace(named, risk=frozenset({Risk.NONE})))]
+    for index, rule in enumerate(policy.rules):
+        if rule.is_shadow or not any(covers(rule, one) for one in harmless):
+            continue
+        if rule.is_final:
+            message = f"rule {rule.name!r} {_VERBS[rule.action]} every upload, also where nothing was found in it"
+            yield Remark("warning", ("rules", index), f"{message}; say which labels or which risk it is about")
+        return
+    action = policy.otherwise[Risk.NONE]
+    if action in FINAL:
+        message = f"this {_VERBS[action]} every upload in which nothing was found"
+        yield Remark("warning", ("otherwise", "none"), f"{message}; pass is what most sites want here")
+
+
+def _doubt_effect(policy: Policy) -> Iterator[Remark]:
+    """A policy by which nothing is ever flagged, held or deleted for what was found in it."""
+    actions = set(_effects(policy))
+    if actions - {Action.PASS, Action.NONE}:
+        return
+    shadow = " but in shadow" if any(rule.is_shadow and rule.action not in actions for rule in policy.rules) else ""
+    message = f"whatever is found, nothing is flagged, held or deleted{shadow}: this policy lets every picture through"
+    yield Remark(
+        "warning", ("otherwise",), f"{message}; state an action for high and medium risk under `otherwise`, or rules"
+    )
+
+
+def _effects(policy: Policy) -> Iterator[Action]:
+    """What can become of a finding of some risk, by the rules that are reached and by `otherwise`."""
+    risky = _about_everything(policy, Conditions(risk=frozenset({Risk.LOW, Risk.MEDIUM, Risk.HIGH})))
+    for rule in policy.rules:
+        if rule.is_shadow or not reaches(rule.match, policy.scope) or find_clash(rule.match, rule.match):
+            continue
+        yield rule.action
+        if covers(rule, risky):
+            return
+    for risk, action in policy.otherwise.items():
+        if risk is not Risk.NONE:
+            yield action
+
+
+def _about_everything(policy: Policy, conditions: Conditions) -> Rule:
+    """Stand for all findings of a kind, in any upload in scope."""
+    return Rule("", 0, replace(conditions, keys=policy.scope.include), Action.QUARANTINE)
 
 
 def _doubt_reach(policy: Policy, rule: Rule, above: Sequence[Rule], path: Path) -> Iterator[Remark]:

@@ -1,11 +1,13 @@
 """The words and single values of the policy language, each with what it means."""
 
+import re
 from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from handler.policy.labels import CATALOGUE
 
+BUCKET_NAME = re.compile("[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 TAG_TEXT = r"[A-Za-z0-9 +\-=._:/]"
 TAG_RIGHT = "letters, digits, spaces and + - = . _ : / are allowed in tags"
 
@@ -95,7 +97,7 @@ KeyPattern = Annotated[
     Meta(
         min_length=1,
         description="A pattern for object keys, in quotes: `*` is anything within a folder, `**` anything at all.",
-        examples=["avatars/**", "**/*.svg"],
+        examples=["avatars/**", "**.svg"],
         extra={"right": "a key pattern is text such as 'avatars/**'"},
     ),
 ]

@@ -221,6 +221,17 @@ def test_a_wrong_policy_fails_the_initializer(cloud: WardenCloud) -> None:
     assert "enforced" in str(caught.value)
 
 
+def test_a_doubtful_policy_starts_and_says_so(cloud: WardenCloud) -> None:
+    """A threshold written as a fraction, and a pattern that fits no key, are lines of the log."""
+    cloud.start(
+        "version: 1\nname: x\nquarantine: {bucket: quarantine}\nrules:\n"
+        "  - {name: a, match: {min_confidence: 0.9, keys: [/avatars/**]}, action: delete}\n"
+    )
+    lines = [json.loads(line) for line in cloud.log.getvalue().splitlines()]
+    told = [line["problem"] for line in lines if line["event"] == "policy.doubtful" and line["level"] == "warning"]
+    assert ["min_confidence: 0.9 of 100 is next to nothing" in told[0], "write 'avatars/**'" in told[1]] == [True, True]
+
+
 def test_a_missing_policy_file_fails_the_initializer(cloud: WardenCloud) -> None:
     """A path that names nothing is said."""
     with pytest.raises(BadPolicy, match="nowhere"):
