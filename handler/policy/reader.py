@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import UNSET, inspect
 
-from handler.policy.tree import Entries, Items, Node, Path, Place, Remark, Scalar, suggest
+from handler.policy.tree import Entries, Items, Node, Path, Place, Remark, Scalar, suggest, translate
 
 S = TypeVar("S", bound=msgspec.Struct)
 SETTINGS_IN_POLICIES = ("GREEN_REGION", "QUARANTINE_BUCKET")
@@ -122,7 +122,7 @@ class ShapeReader:
     def _read_scalar(self, node: Scalar, kind: Any, path: Path, extra: dict[str, Any]) -> Any:  # noqa: ANN401 - see above
         match kind:
             case inspect.LiteralType():
-                return self._read_word(node, kind.values, path)
+                return self._read_word(node, kind.values, path, extra)
             case inspect.IntType() | inspect.FloatType():
                 return self._read_number(node, kind, path, extra)
             case inspect.BoolType():
@@ -132,14 +132,19 @@ class ShapeReader:
             case _:
                 return self._read_text(node, kind, path, extra)
 
-    def _read_word(self, node: Scalar, words: Sequence[object], path: Path) -> Any:  # noqa: ANN401 - word or UNSET
+    def _read_word(self, node: Scalar, words: Sequence[object], path: Path, extra: dict[str, Any]) -> Any:  # noqa: ANN401 - word or UNSET
         for word in words:
             if node.text == str(word) and node.kind == ("int" if isinstance(word, int) else "text"):
                 return word
         known = [str(word) for word in words]
-        if node.kind != "text" and isinstance(words[0], str):
-            return self._refuse(path, f"{node.text!r} is {_READ_AS[node.kind]} in YAML; one of: {', '.join(known)}")
-        return self._refuse(path, f"unknown word {node.text!r}; one of: {', '.join(known)}")
+        if isinstance(words[0], int) and _is_number(node, known):
+            written = "text, because it stands in quotes" if node.kind == "text" else "no whole number"
+            return self._refuse(path, f"{node.text!r} is {written}; write {node.text.strip().partition('.')[0]}")
+        is_word = node.kind == "text" or not isinstance(words[0], str)
+        wrong = f"unknown word {node.text!r}" if is_word else f"{node.text!r} is {_READ_AS[node.kind]} in YAML"
+        meant = translate(node.text, known)
+        hint = f"; did you mean {meant!r}" if meant else ""
+        return self._refuse(path, f"{wrong}; one of: {', '.join(known)}{hint or _join(extra)}")
 
     def _read_number(self, node: Scalar, kind: Any, path: Path, extra: dict[str, Any]) -> Any:  # noqa: ANN401 - see above
         if node.kind not in {"int", "float"}:
@@ -186,6 +191,12 @@ class ShapeReader:
     def _refuse(self, path: Path, message: str) -> msgspec.UnsetType:
         self.remarks.append(Remark("error", path, message))
         return UNSET
+
+
+def _is_number(node: Scalar, known: Sequence[str]) -> bool:
+    """Tell whether one of these whole numbers was meant, in quotes or with a decimal point."""
+    whole, point, rest = node.text.strip().partition(".")
+    return whole in known and not rest.strip("0") and (node.kind == "text" or bool(point))
 
 
 def _unwrap(kind: inspect.Type) -> tuple[dict[str, Any], dict[str, Any], inspect.Type]:

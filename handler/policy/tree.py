@@ -1,12 +1,13 @@
 """A policy file as a tree of values that know their place, and the problems found in it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 Path = tuple[str | int, ...]
 Severity = Literal["error", "warning"]
 _FIT_ON_A_LINE = 12
+_SLIP = 0.8  # as alike as `label` and `labels`
 ScalarKind = Literal["text", "int", "float", "bool", "null", "date"]
 
 
@@ -80,12 +81,19 @@ def write_path(path: Path) -> str:
     return written
 
 
+def translate(word: str, known: Collection[str]) -> str | None:
+    """What a word of another tool is called in this place; None where it is called nothing."""
+    from handler.policy import foreign  # noqa: PLC0415 - costs cold start, and only a wrong policy needs it
+
+    return foreign.translate(word, known)
+
+
 def suggest(word: str, known: Iterable[str]) -> str:
     """Answer `; did you mean 'x'`, or name what is known where that fits on a line, or nothing."""
     import difflib  # noqa: PLC0415 - costs cold start, and only a wrong policy needs it
 
     words = list(known)
-    close = difflib.get_close_matches(word, words, n=1)
-    if close:
-        return f"; did you mean {close[0]!r}"
+    slip, like = difflib.get_close_matches(word, words, n=1, cutoff=_SLIP), difflib.get_close_matches(word, words, n=1)
+    if meant := next(iter(slip), None) or translate(word, words) or next(iter(like), None):
+        return f"; did you mean {meant!r}"
     return f"; known: {', '.join(words)}" if 0 < len(words) <= _FIT_ON_A_LINE else ""

@@ -12,10 +12,14 @@ TAG_TEXT = r"[A-Za-z0-9 +\-=._:/]"
 TAG_RIGHT = "letters, digits, spaces and + - = . _ : / are allowed in tags"
 
 
-def describe(meanings: dict[str, str], description: str) -> Meta:
-    """Describe a choice of words; editors show a meaning beside each, in the (sorted) order of the schema's `enum`."""
+def describe(meanings: dict[str, str], description: str, right: str | None = None) -> Meta:
+    """Describe a choice of words; editors show a meaning beside each, in the (sorted) order of the schema's `enum`.
+
+    `right`: what else is to be said of a word that is none of them.
+    """
     shown = [meanings[word] for word in sorted(meanings)]
-    return Meta(description=description, extra_json_schema={"enumDescriptions": shown})
+    extra = None if right is None else {"right": right}
+    return Meta(description=description, extra=extra, extra_json_schema={"enumDescriptions": shown})
 
 
 _ACTIONS = {
@@ -59,7 +63,11 @@ ActionWord = Annotated[
 ]
 FailureWord = Annotated[
     Literal["delete", "none", "quarantine", "tag"],
-    describe(_NO_PASS, "What is done to an object without a verdict. Never `pass`: nobody has looked at it."),
+    describe(
+        _NO_PASS,
+        "What is done to an object without a verdict. Never `pass`: nobody has looked at it.",
+        "never pass, for nobody has looked at it: tag leaves it where it is",
+    ),
 ]
 SymlinkWord = Annotated[
     Literal["delete", "none", "tag"],

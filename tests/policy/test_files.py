@@ -310,6 +310,23 @@ def test_a_slip_anywhere_is_checked_without_an_exception(position: int, slip: st
     assert (checked.policy is None) == any(problem.severity == "error" for problem in checked.problems)
 
 
+@pytest.mark.parametrize(
+    ("version", "problem"),
+    [
+        ('"1"', "'1' is text, because it stands in quotes; write 1"),
+        ('" 1 "', "' 1 ' is text, because it stands in quotes; write 1"),
+        ("1.0", "'1.0' is no whole number; write 1"),
+        ("1.5", "unknown word '1.5'; one of: 1"),
+        ('"2"', "unknown word '2'; one of: 1"),
+        ("v1", "unknown word 'v1'; one of: 1"),
+    ],
+)
+def test_a_version_is_refused_for_its_true_reason(version: str, problem: str) -> None:
+    """The right number in quotes is not an unknown one."""
+    (line,) = told(MINIMAL.replace(b"version: 1", f"version: {version}".encode()))
+    assert line == f"p.yml:1:10: version: {problem}"
+
+
 def test_numbers_of_any_length_are_refused_and_not_converted() -> None:
     """Python itself refuses to read integers beyond some thousand digits."""
     rule = b"rules: [{name: a, match: {min_size_bytes: " + b"9" * 5000 + b"}, action: tag}]"
