@@ -52,7 +52,7 @@ def cover(policy: Policy, cases: Sequence[Case]) -> list[RuleCoverage]:
         for name in _matched(policy, case):
             reached[name].append(case.name)
     return [
-        RuleCoverage(rule, tuple(reached[rule.name]), tuple(_boundaries(policy, index, cases)))
+        RuleCoverage(rule, tuple(reached[rule.name]), tuple(_boundaries(policy, index, cases, reached[rule.name])))
         for index, rule in enumerate(policy.rules)
     ]
 
@@ -64,7 +64,8 @@ def _matched(policy: Policy, case: Case) -> Iterator[str]:
                 yield step.rule.name
 
 
-def _boundaries(policy: Policy, index: int, cases: Sequence[Case]) -> Iterator[Boundary]:
+def _boundaries(policy: Policy, index: int, cases: Sequence[Case], reached_by: Sequence[str]) -> Iterator[Boundary]:
+    """The thresholds of a rule. In one that no test reaches nothing is pinned."""
     rule = policy.rules[index]
     for part in ("match", "unless"):
         conditions: Conditions | None = getattr(rule, part)
@@ -78,7 +79,8 @@ def _boundaries(policy: Policy, index: int, cases: Sequence[Case]) -> Iterator[B
                     continue
                 mutant = replace(rule, **{part: replace(conditions, **{bound: moved})})  # type: ignore[arg-type]
                 changed = _swap(policy, index, mutant)
-                if _all_hold(changed, cases) and _shows(policy, changed, rule, (value, moved), cases):
+                is_unseen = _all_hold(changed, cases) and _shows(policy, changed, rule, (value, moved), cases)
+                if is_unseen or not reached_by:
                     unpinned.append(moved)
             yield Boundary(f"{part}.{bound}", value, tuple(unpinned))
 

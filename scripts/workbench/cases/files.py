@@ -1,7 +1,8 @@
 """Files of tests, beside the policies that they are about."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,14 +11,15 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from handler.adapters.yaml_tree import read_tree
 from handler.errors import FailureKind
-from handler.model import Finding, Verdict
+from handler.model import Verdict
 from handler.policy.reader import ShapeReader
 from handler.policy.rules import FAILURES, OTHERWISE, Policy
-from handler.policy.tree import Entries, Items, Node, Problem, Scalar, suggest, write_path
+from handler.policy.tree import Entries, Items, Node, Place, Problem, Scalar, suggest, write_path
 from handler.policy.tree import Path as TreePath
 from scripts.workbench.cases.case import Case, Expected
 from scripts.workbench.short_form import BUCKET, KEY, doubt_label, sample_upload, value_finding
 
+_START = Place(1, 1)
 Text = Annotated[str, Meta(min_length=1, extra={"right": "write some text"})]
 
 
@@ -59,22 +61,29 @@ class FileShape(Struct, forbid_unknown_fields=True):
     tests: Annotated[list[CaseShape], Meta(min_length=1)]
 
 
-class BadCase(Exception):
-    """A part of a test that cannot be what is meant."""
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A label, or a rule, that a test names, and where."""
 
-    def __init__(self, part: str, message: str) -> None:
-        super().__init__(message)
-        self.part = part
+    kind: Literal["label", "rule"]
+    name: str
+    case: str
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
 class CaseFile:
-    """A file of tests: its cases, none where it has problems. `policy` is where the policy should be, if named."""
+    """A file of tests: its cases, none where it has problems; what they mention is there all the same.
+
+    `policy` is where the policy should be, if named; `place` is where it is named.
+    """
 
     path: Path
     policy: Path | None
     cases: tuple[Case, ...]
     problems: tuple[Problem, ...]
+    mentions: tuple[Mention, ...] = ()
+    place: Place = _START
 
 
 def read_cases(text: bytes, path: Path) -> CaseFile:
@@ -86,72 +95,88 @@ def read_cases(text: bytes, path: Path) -> CaseFile:
     reader = ShapeReader(None)
     shape = reader.read(_as_words(tree), FileShape)
     problems += [_locate(path, reader, remark.path, remark.message) for remark in reader.remarks]
-    cases: list[Case] = []
-    if not problems:
-        for index, test in enumerate(shape.tests):
-            try:
-                cases.append(_read_case(test, str(path), reader.places["tests", index].line))
-            except BadCase as error:  # noqa: PERF203 - every mistake of the file is told
-                problems.append(_locate(path, reader, ("tests", index, error.part), str(error)))
+    for index, test in enumerate(shape.tests):
+        mistakes = _find_mistakes(test, ("tests", index), reader.places)
+        problems += [_locate(path, reader, where, message) for where, message in mistakes]
+    ordered = sorted(problems, key=lambda problem: (problem.line, problem.column, problem.message))
+    places = [reader.places.get(("tests", index), _START) for index in range(len(shape.tests))]
+    cases = () if problems else tuple(map(_read_case, shape.tests, repeat(str(path)), places))
+    mentions = [mention for index, test in enumerate(shape.tests) for mention in _mentions(test, index, reader.places)]
     policy = None if isinstance(shape.policy, UnsetType) else path.parent / shape.policy
-    return CaseFile(path, policy, () if problems else tuple(cases), tuple(problems))
+    place = reader.places.get(("policy",), _START)
+    return CaseFile(path, policy, cases, tuple(ordered), tuple(mentions), place)
 
 
 def find_unknown_names(policy: Policy, file: CaseFile) -> Iterator[Problem]:
     """Labels and rules in tests that nobody knows: such a test would prove nothing."""
     rules = [rule.name for rule in policy.rules]
-    for case in file.cases:
-        doubts = [doubt_label(policy, finding.label) for finding in _findings(case)]
-        named = [*(case.expected.shadow or ()), *([case.expected.rule] if case.expected.rule else [])]
-        doubts += [
-            f"the policy has no rule {name!r}{suggest(name, rules)}"
-            for name in named
-            if name not in {*rules, OTHERWISE, FAILURES}
-        ]
-        for doubt in filter(None, doubts):
-            yield Problem("error", case.file, case.line, 1, "", f"{case.name}: {doubt}")
+    for mention in file.mentions:
+        if mention.kind == "label":
+            doubt = doubt_label(policy, mention.name)
+        else:
+            is_known = mention.name in {*rules, OTHERWISE, FAILURES}
+            doubt = None if is_known else f"the policy has no rule {mention.name!r}{suggest(mention.name, rules)}"
+        if doubt:
+            line, column = mention.place.line, mention.place.column
+            yield Problem("error", str(file.path), line, column, "", f"{mention.case}: {doubt}")
 
 
-def _findings(case: Case) -> tuple[Finding, ...]:
-    return case.verdict.findings if isinstance(case.verdict, Verdict) else ()
+def _find_mistakes(test: CaseShape, path: TreePath, places: Container[TreePath]) -> Iterator[tuple[TreePath, str]]:
+    """What is wrong with a test beyond its shape. What did not fit the shape (it is in `places`) was told there."""
+    expect, verdict = (*path, "expect"), (*path, "verdict")
+    if isinstance(test.expect.action, UnsetType) and expect in places and (*expect, "action") not in places:
+        yield expect, "'action' is missing; say what must be decided, such as {action: quarantine}"
+    given = [part for part in ("verdict", "failure") if (*path, part) in places]
+    if len(given) != 1 or ("failure" in given and (*path, "risk") in places):
+        yield verdict, "a test has a `verdict` (such as {sexual_feet: 60 low}) or a `failure`, and not both"
+    if isinstance(test.verdict, UnsetType):
+        return
+    if not test.verdict:
+        yield verdict, "a verdict without findings is none; write {nonLabel: none} for a harmless picture"
+    for label, value in test.verdict.items():
+        if wrong := _wrong_finding(label, value):
+            yield (*verdict, label), wrong
 
 
-def _read_case(test: CaseShape, file: str, line: int) -> Case:
-    """Raises BadCase."""
+def _wrong_finding(label: str, value: str) -> str | None:
+    try:
+        value_finding(label, value)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _mentions(test: CaseShape, index: int, places: Mapping[TreePath, Place]) -> Iterator[Mention]:
+    case = "a test" if isinstance(test.name, UnsetType) else test.name
+    for label in {} if isinstance(test.verdict, UnsetType) else test.verdict:
+        yield Mention("label", label, case, places["tests", index, "verdict", label])
+    if not isinstance(test.expect.rule, UnsetType):
+        yield Mention("rule", test.expect.rule, case, places["tests", index, "expect", "rule"])
+    shadow = [] if isinstance(test.expect.shadow, UnsetType) else test.expect.shadow
+    for position, name in enumerate(shadow):
+        if isinstance(name, str):
+            yield Mention("rule", name, case, places["tests", index, "expect", "shadow", position])
+
+
+def _read_case(test: CaseShape, file: str, place: Place) -> Case:
+    """Put a test without mistakes together."""
     given, expect = test.upload, test.expect
-    if isinstance(expect.action, UnsetType):
-        raise BadCase("expect", "'action' is missing; say what must be decided, such as {action: quarantine}")
     upload = sample_upload(given.key, given.bucket, given.size_bytes, given.content_type)
     expected = Expected(
-        expect.action,
+        "" if isinstance(expect.action, UnsetType) else expect.action,
         None if isinstance(expect.rule, UnsetType) else expect.rule,
         None if isinstance(expect.tags, UnsetType) else expect.tags,
         None if isinstance(expect.shadow, UnsetType) else tuple(expect.shadow),
     )
-    return Case(test.name, file, line, upload, _read_verdict(test), expected)
+    return Case(test.name, file, place.line, upload, _read_verdict(test), expected)
 
 
 def _read_verdict(test: CaseShape) -> Verdict | FailureKind:
-    """Raises BadCase."""
+    if not isinstance(test.failure, UnsetType):
+        return FailureKind(test.failure)
     risk = None if isinstance(test.risk, UnsetType) else test.risk
-    match test.verdict, test.failure:
-        case dict() as labels, UnsetType():
-            return Verdict("", risk, _read_findings(labels))
-        case UnsetType(), str() as failure if risk is None:
-            return FailureKind(failure)
-        case _:
-            message = "a test has a `verdict` (such as {sexual_feet: 60 low}) or a `failure`, and not both"
-            raise BadCase("verdict", message)
-
-
-def _read_findings(labels: dict[str, str]) -> tuple[Finding, ...]:
-    """Raises BadCase."""
-    if not labels:
-        raise BadCase("verdict", "a verdict without findings is none; write {nonLabel: none} for a harmless picture")
-    try:
-        return tuple(value_finding(label, value) for label, value in labels.items())
-    except ValueError as error:
-        raise BadCase("verdict", str(error)) from error
+    labels = {} if isinstance(test.verdict, UnsetType) else test.verdict
+    return Verdict("", risk, tuple(value_finding(label, value) for label, value in labels.items()))
 
 
 def _as_words(node: Node, *, in_verdict: bool = False) -> Node:

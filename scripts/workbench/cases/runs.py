@@ -2,15 +2,18 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from handler.model import Decision
 from handler.policy.rules import Policy
-from handler.policy.tree import Problem
+from handler.policy.tree import Problem, suggest
 from scripts.workbench.cases.case import Case, Difference, compare
 from scripts.workbench.cases.coverage import RuleCoverage, cover
 from scripts.workbench.cases.files import CaseFile, find_unknown_names, read_cases
-from scripts.workbench.files import SUFFIXES, TESTS, check_file, find_policies, read_bytes
+from scripts.workbench.files import SUFFIXES, TESTS, check_file, find_policies, read_bytes, shorten, tested_policy
+
+_MOST_LOOKED_AT = 200  # files near a policy without tests
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +61,52 @@ def run_tests(paths: Iterable[Path]) -> Iterator[Run]:
     for file in unnamed:
         yield Run(file.path, None, (), file.problems, (), ())
     for policy_file, files in by_policy.items():
-        yield _run(_shorten(policy_file), files)
+        yield _run(shorten(policy_file), files)
 
 
 def _run(policy_file: Path, files: list[CaseFile]) -> Run:
     cases = tuple(case for file in files for case in file.cases)
     problems = [problem for file in files for problem in file.problems]
     try:
-        _, checked = check_file(policy_file)
+        text, checked = check_file(policy_file)
     except OSError as error:
-        missing = Problem("error", str(files[0].path), 1, 1, "policy", f"{policy_file}: {error.strerror}")
-        return Run(policy_file, None, cases, (*problems, missing), (), ())
+        problems += [_miss_policy(file, policy_file, error.strerror or "") for file in files]
+        return Run(policy_file, None, cases, tuple(problems), (), ())
     policy = checked.policy
+    if files and tested_policy(text) is not None:
+        problems += [_miss_policy(file, policy_file, "this is a file of tests, and no policy") for file in files]
+        return Run(policy_file, None, cases, tuple(problems), (), ())
     if policy is None:
         return Run(policy_file, None, cases, (*problems, *checked.problems), (), ())
     problems += [problem for file in files for problem in find_unknown_names(policy, file)]
+    problems += [] if files else _find_tests_elsewhere(policy_file)
     failures = tuple(_failures(policy, cases))
     is_sound = not problems and not failures
     return Run(policy_file, policy, cases, tuple(problems), failures, tuple(cover(policy, cases) if is_sound else ()))
+
+
+def _miss_policy(file: CaseFile, policy_file: Path, why: str) -> Problem:
+    above = sorted(path.name for path in file.path.parent.parent.glob("*.y*ml"))
+    hint = f"; did you mean '../{policy_file.name}'" if policy_file.name in above else suggest(policy_file.name, above)
+    message = f"{policy_file}: {why}{hint}; the path is seen from the folder of the tests, such as ../default.yml"
+    return Problem("error", str(file.path), file.place.line, file.place.column, "policy", message)
+
+
+def _find_tests_elsewhere(policy_file: Path) -> Iterator[Problem]:
+    """Tests of a policy that has none where they belong: name those that lie somewhere near."""
+    folder = policy_file.parent
+    near = [folder, *_folders(folder), *_folders(folder.absolute().parent)]
+    files = dict.fromkeys(path.resolve() for place in near for path in _files(place))
+    for path in islice(files, _MOST_LOOKED_AT):
+        found = _read(path) if path != policy_file.resolve() else None
+        if found is not None and found.policy is not None and found.policy.resolve() == policy_file.resolve():
+            right = shorten(folder / TESTS / path.name)
+            message = f"these are tests of {policy_file}, and are not run here; move them to {right}, with policy: "
+            yield Problem("error", str(shorten(path)), 1, 1, "", f"{message}../{policy_file.name}")
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*") if path.is_dir())
 
 
 def _failures(policy: Policy, cases: Iterable[Case]) -> Iterator[Failure]:
@@ -117,14 +148,20 @@ def _test_files(path: Path) -> Iterator[Path]:
 
 def _is_of_tests(path: Path) -> bool:
     folder = path if path.is_dir() else path.parent
-    return folder.resolve().name == TESTS
+    return folder.resolve().name == TESTS or (path.is_file() and TESTS in path.parts and _holds_tests(path))
+
+
+def _holds_tests(path: Path) -> bool:
+    try:
+        return tested_policy(read_bytes(path)) is not None
+    except OSError:
+        return False
 
 
 def _listed(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*") if path.suffix in SUFFIXES) if folder.is_dir() else []
+    """The files of a folder of tests, those in folders within included."""
+    return sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES) if folder.is_dir() else []
 
 
-def _shorten(path: Path) -> Path:
-    """The path from where the person stands, where that is shorter."""
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*") if path.suffix in SUFFIXES)

@@ -192,6 +192,14 @@ def test_wrong_command_lines_exit_with_2(tmp_path: Path) -> None:
     assert check("--nothing").exit_code == 2
 
 
+def test_a_file_of_tests_is_told_as_such(tmp_path: Path) -> None:
+    """Not as a policy with every mistake that there is."""
+    file = tmp_path / "cases.yml"
+    file.write_text("policy: site.yml\ntests: []\n")
+    told = "this is a file of tests, and no policy; tests lie in a folder named tests beside their policy"
+    assert check(file).stdout == f"{file}:1:1: {told}, as {tmp_path}/tests/cases.yml\n"
+
+
 def test_an_empty_folder_is_a_finding(tmp_path: Path) -> None:
     """Nothing checked is not fine."""
     result = check(tmp_path)

@@ -215,11 +215,85 @@ def test_mistakes_in_tests_are_told_at_their_place(folder: Path, test: str, told
     assert told in result.stdout
 
 
+def test_every_mistake_of_every_test_is_told_at_once(folder: Path) -> None:
+    """Two in one test, in its shape, its findings and the names that it mentions, each at its own place."""
+    tests = """\
+  - {name: a, verdict: {violent_gun: lots, sexual_fete: 101}, expect: {rule: fete, shadow: [nix]}}
+  - {nmae: b, verdict: {violent_gnu: 80 high}, failure: symlink, expect: {action: hold}}
+"""
+    result = run_with(folder, HEAD + tests)
+    told = [line.removeprefix(f"{folder}/tests/example.yml:") for line in result.stdout.splitlines()]
+    assert [line.split(";")[0] for line in told] == [
+        "3:38: tests[0].verdict.violent_gun: 'lots' is no value for the label 'violent_gun'",
+        "3:57: tests[0].verdict.sexual_fete: '101' is no value for the label 'sexual_fete'",
+        "3:71: tests[0].expect: 'action' is missing",
+        "4:5: tests[1]: 'name' is missing",
+        "4:6: tests[1].nmae: unknown key 'nmae'",
+        "4:24: tests[1].verdict: a test has a `verdict` (such as {sexual_feet: 60 low}) or a `failure`, and not both",
+        "4:83: tests[1].expect.action: unknown word 'hold'",
+        "3:57: a: unknown label 'sexual_fete'",
+        "3:78: a: the policy has no rule 'fete'",
+        "3:93: a: the policy has no rule 'nix'",
+        "4:38: a test: unknown label 'violent_gnu'",
+    ]
+    assert "did you mean 'quarantine'" in result.stdout
+
+
+def test_nothing_is_pinned_in_a_rule_that_no_test_reaches(folder: Path) -> None:
+    """Also where no upload of a test could show a threshold that moves."""
+    policy = (folder / "example.yml").read_text().replace("max_confidence: 50}", 'max_confidence: 50, keys: ["x/**"]}')
+    (folder / "example.yml").write_text(policy)
+    result = run_with(folder, FULL.replace("shadow: [doubtful-guns]", "shadow: []"), "--coverage")
+    assert "no test reaches the rule 'doubtful-guns'" in result.stdout
+    assert "max_confidence 50 NOT PINNED" in result.stdout
+
+
 def test_a_policy_that_is_not_there_is_told(folder: Path) -> None:
-    """The path is seen from the folder of the tests."""
-    result = run_with(folder, FULL.replace("example", "missing"))
+    """The path is seen from the folder of the tests; each file that names it is told, with what is there."""
+    (folder / "tests" / "more.yml").write_text(FULL.replace("../example", "other"))
+    (folder / "other.yml").write_text(POLICY)
+    result = run_with(folder, FULL.replace("example", "exmaple"))
     assert result.exit_code == 1
-    assert "missing.yml: No such file or directory" in result.stdout
+    lines = result.stdout.splitlines()
+    for file, hint in (("example.yml", "'example.yml'"), ("more.yml", "'../other.yml'")):
+        (line,) = [line for line in lines if line.startswith(f"{folder}/tests/{file}:1:9: policy: ")]
+        assert f"No such file or directory; did you mean {hint}; the path is seen from the folder of the tests" in line
+
+
+def test_tests_that_name_themselves_are_told(folder: Path) -> None:
+    """As where the `../` was forgotten, and the policy's tests have its name."""
+    result = run_with(folder, FULL.replace("../example", "example"))
+    told = f"{folder}/tests/example.yml:1:9: policy: {folder}/tests/example.yml: this is a file of tests, and no policy"
+    assert f"{told}; did you mean '../example.yml'; " in result.stdout
+
+
+@pytest.mark.parametrize("place", ["example.test.yml", "cases/example.yml", "../tests/example.yml"])
+def test_tests_that_lie_elsewhere_are_named(tmp_path: Path, place: str) -> None:
+    """With where they belong, whether the policy, its folder or they themselves are asked for."""
+    folder = tmp_path / "policies"
+    folder.mkdir()
+    (folder / "example.yml").write_text(POLICY)
+    file = (folder / place).resolve()
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(FULL.replace("../example.yml", str(folder / "example.yml")))
+    right = folder / "tests" / file.name
+    asked = run(folder / "example.yml")
+    assert asked.exit_code == 1
+    message = f"these are tests of {folder}/example.yml, and are not run here; move them to {right}"
+    assert asked.stdout == f"{file}:1:1: {message}, with policy: ../example.yml\n"
+    if file.parent.name != "tests":  # there they are run, and rightly
+        told = "this is a file of tests, and no policy; tests lie in a folder named tests beside their policy"
+        assert f"{file}:1:1: {told}, as {right}" in run(folder).stdout
+        assert f"{file}:1:1: {told}, as {right}" in run(file).stdout
+
+
+def test_tests_in_folders_within_tests_are_run(folder: Path) -> None:
+    """However they are asked for."""
+    (folder / "tests" / "eu").mkdir()
+    file = folder / "tests" / "eu" / "example.yml"
+    file.write_text(FULL.replace("../", "../../"))
+    for path in (folder, folder / "example.yml", file):
+        assert run(path).stderr == "1 policy: 6 passed, 0 failed\n"
 
 
 def test_a_policy_with_errors_is_told(folder: Path) -> None:
