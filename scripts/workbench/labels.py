@@ -1,5 +1,6 @@
 """Labels by their name or meaning, and the rules of a policy that are about them."""
 
+import re
 from dataclasses import dataclass
 
 from handler.model import Risk
@@ -7,7 +8,11 @@ from handler.policy.conditions import Conditions, Library
 from handler.policy.globs import compile_label
 from handler.policy.labels import CATALOGUE, NO_RISK_LABELS, Label, is_library
 from handler.policy.rules import OTHERWISE, Policy, Rule
+from scripts.workbench.everyday import look_up, split
 from scripts.workbench.misses import describe_conditions
+
+_SHORT = 4  # letters: `age` is in `cleavage`
+_CAPITAL = re.compile("(?<=[a-z])(?=[A-Z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +33,31 @@ class Taker:
 
 
 def find_labels(pattern: str | None) -> list[Label]:
-    """Labels whose name fits a pattern with `*`, or whose name or meaning holds the text; all without one."""
+    """Labels whose name fits a pattern with `*`, or that a text leads to; all without one.
+
+    It leads to labels whose name or meaning holds it, or that it means in everyday words; where none holds the whole,
+    to those that hold one of its words.
+    """
     if pattern is None:
         return list(CATALOGUE.values())
     if "*" in pattern:
         glob = compile_label(pattern.lower())
         return [label for label in CATALOGUE.values() if glob.matches(label.name.lower())]
-    text = pattern.lower()
-    return [label for label in CATALOGUE.values() if text in label.name.lower() or text in label.meaning.lower()]
+    names = look_up(pattern).labels | {label.name for label in CATALOGUE.values() if _holds(label, pattern)}
+    if not any(_holds(label, pattern) for label in CATALOGUE.values()):
+        words = [word for word in split(pattern) if not look_up(word).labels]
+        names |= {label.name for label in CATALOGUE.values() if any(_holds(label, word) for word in words)}
+    return [label for label in CATALOGUE.values() if label.name in names]
+
+
+def _holds(label: Label, text: str) -> bool:
+    """Tell whether a text is part of a label or of its meaning: a short one, at the beginning of a word."""
+    text = text.strip().lower()
+    if len(text) < _SHORT:
+        parts = f"{_CAPITAL.sub(' ', label.name)} {label.meaning}".lower().replace("_", " ")
+        return bool(text) and f" {text}" in f" {parts}"
+    plain = text.replace(" ", "").replace("-", "")
+    return text in label.meaning.lower() or plain in label.name.lower().replace(" ", "")
 
 
 def find_takers(policy: Policy, label: str) -> tuple[Taker, ...]:
