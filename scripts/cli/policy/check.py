@@ -2,15 +2,17 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import click
 
 from handler.policy.tree import Problem
-from scripts.cli.policy.arguments import FILE_OR_FOLDER, FOUND, POLICIES, as_json
+from scripts.cli.policy.arguments import FILE_OR_DASH, FILE_OR_FOLDER, FOUND, POLICIES, as_json, refuse
 from scripts.workbench.files import check_file, find_policies
 from scripts.workbench.problems import problem_document, show_problem
+from scripts.workbench.replay.seen_keys import MOST_KEYS, find_unused_patterns, logged_keys, read_keys
 from scripts.workbench.terminal import open_console
 
 EXAMPLES = """\b
@@ -18,6 +20,7 @@ Examples:
   scripts/warden policy check
   scripts/warden policy check my-policy.yml other-policies/
   scripts/warden policy check my-policy.yml --bucket uploads --bucket avatars
+  scripts/warden policy check my-policy.yml --keys listing.txt --log last-week.jsonl.gz
   scripts/warden policy check --strict --json policies/ | jq '.problems[].message'
 """
 
@@ -31,9 +34,33 @@ Examples:
     multiple=True,
     help="A bucket whose uploads are moderated: refuse a quarantine that would be moderated itself. Repeatable.",
 )
+@click.option(
+    "--keys",
+    "lists",
+    metavar="FILE",
+    multiple=True,
+    type=FILE_OR_DASH,
+    help="Keys of real uploads, one a line, as a listing has them: warn of patterns that fit none. Repeatable.",
+)
+@click.option(
+    "--log",
+    "logs",
+    metavar="FILE",
+    multiple=True,
+    type=FILE_OR_DASH,
+    help="The same, with the keys of the function's log. Repeatable.",
+)
 @click.option("--strict", is_flag=True, help="Exit with 1 on warnings too.")
 @as_json
-def command(*, paths: tuple[Path, ...], buckets: tuple[str, ...], strict: bool, as_json: bool) -> None:
+def command(  # noqa: PLR0913 - click hands over each option by its name
+    *,
+    paths: tuple[Path, ...],
+    buckets: tuple[str, ...],
+    lists: tuple[Path, ...],
+    logs: tuple[Path, ...],
+    strict: bool,
+    as_json: bool,
+) -> None:
     """Check policy files, and those in folders.
 
     Without PATHS: the policies of this project. Folders named `tests` hold tests, and are left out. Every error and
@@ -43,7 +70,8 @@ def command(*, paths: tuple[Path, ...], buckets: tuple[str, ...], strict: bool, 
     """
     counts: Counter[str] = Counter()
     console, documents = open_console(), []
-    for text, problems in _check(paths or (POLICIES,), buckets):
+    keys = _read_keys(lists, logs)
+    for text, problems in _check(paths or (POLICIES,), buckets, keys):
         counts["file"] += 1
         for problem in problems:
             counts[problem.severity] += 1
@@ -59,9 +87,33 @@ def command(*, paths: tuple[Path, ...], buckets: tuple[str, ...], strict: bool, 
         raise click.exceptions.Exit(FOUND)
 
 
-def _check(paths: Sequence[Path], buckets: Sequence[str]) -> Iterator[tuple[bytes, Sequence[Problem]]]:
+def _read_keys(lists: Sequence[Path], logs: Sequence[Path]) -> Collection[str] | None:
+    """The distinct keys of all files, as many as are looked at; None where no file was given."""
+    if not lists and not logs:
+        return None
+    keys: dict[str, None] = {}
+    sources = [*((path, read_keys) for path in lists), *((path, logged_keys) for path in logs)]
+    for path, read in sources:
+        try:
+            found = dict.fromkeys(islice(read(path), MOST_KEYS))
+        except UnicodeDecodeError:
+            refuse(f"{path}: this is not UTF-8 text; a list of keys has one key a line")
+        except OSError as error:
+            refuse(f"{path}: cannot be read ({error.strerror or error})")
+        if not found:
+            refuse(f"{path}: there is no key in it; --keys takes one key a line, --log the function's log")
+        keys |= found
+    return keys
+
+
+def _check(
+    paths: Sequence[Path], buckets: Sequence[str], keys: Collection[str] | None
+) -> Iterator[tuple[bytes, Sequence[Problem]]]:
     for path in find_policies(paths):
-        yield _check_one(path, buckets)
+        text, problems = _check_one(path, buckets)
+        is_sound = not any(problem.severity == "error" for problem in problems)
+        unused = find_unused_patterns(text, str(path), keys) if is_sound and keys is not None else ()
+        yield text, sorted([*problems, *unused], key=lambda problem: (problem.line, problem.column))
 
 
 def _check_one(path: Path, buckets: Sequence[str]) -> tuple[bytes, Sequence[Problem]]:

@@ -192,6 +192,64 @@ def test_wrong_command_lines_exit_with_2(tmp_path: Path) -> None:
     assert check("--nothing").exit_code == 2
 
 
+KEYS = """\
+version: 1
+name: keys
+scope: {exclude: ["thumbnails/**"]}
+rules:
+  - {name: a, match: {keys: ["avatar/**", "avatars/**"]}, unless: {keys: ["avatars/*.jpg"]}, action: tag}
+quarantine: {bucket: held-uploads}
+"""
+
+
+def test_patterns_that_fit_no_key_of_a_list_are_warned_about(tmp_path: Path) -> None:
+    """In scope and in rules, with the folders that there are, or the key that differs in capitals."""
+    policy, listing = tmp_path / "keys.yml", tmp_path / "listing.txt"
+    policy.write_text(KEYS)
+    listing.write_text("avatars/ann.JPG\noss://uploads/posts/größe.png\r\n\nlogo.png\n", encoding="utf-8")
+    result = check(policy, "--keys", listing)
+    assert (result.exit_code, check(policy, "--keys", listing, "--strict").exit_code) == (0, 1)
+    told = "fits none of the 3 keys that were given"
+    capitals = "'avatars/ann.JPG' differs from it in capitals only, and case matters"
+    assert result.stdout.splitlines() == [
+        f"{policy}:3:19: warning: scope.exclude[0]: 'thumbnails/**' {told}; they lie in avatars/, posts/",
+        f"{policy}:5:30: warning: rules[0].match.keys[0]: 'avatar/**' {told}; they lie in avatars/, posts/",
+        f"{policy}:5:75: warning: rules[0].unless.keys[0]: 'avatars/*.jpg' {told}; {capitals}",
+    ]
+    listing.write_text("logo.png\n")
+    assert "fits none of the 1 keys that were given; they lie in no folder" in check(policy, "--keys", listing).stdout
+
+
+def test_patterns_are_held_against_a_log_too(tmp_path: Path) -> None:
+    """The keys of the function's own lines; both kinds of files count together, and standard input is one."""
+    policy, log = tmp_path / "keys.yml", tmp_path / "log.jsonl"
+    policy.write_text(KEYS)
+    texts = dict.fromkeys(["bucket", "etag", "region", "event_name", "uploaded_at", "request_id"], "x")
+    upload = {**texts, "version_id": None, "content_type": None}
+    uploads = [{**upload, "key": key, "size_bytes": 1} for key in ("avatars/ann.jpg", "avatar/x/y", "thumbnails/a")]
+    lines = [json.dumps({"v": 1, "event": "upload.moderated", "upload": each}) for each in uploads]
+    log.write_text("\n".join(["not ours", *lines]))
+    result = check(policy, "--log", log)
+    assert (result.exit_code, result.stdout) == (0, "")
+    log.write_text(lines[0])
+    runner = CliRunner()
+    result = runner.invoke(group, ["check", str(policy), "--log", str(log), "--keys", "-"], input="avatar/x\n")
+    assert [line.split(": ")[2] for line in result.stdout.splitlines()] == ["scope.exclude[0]"]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [(b"\n\n", "there is no key in it; --keys takes one key a line"), (b"\xff\xfe", "this is not UTF-8 text")],
+)
+def test_a_list_without_keys_is_refused(tmp_path: Path, content: bytes, told: str) -> None:
+    """Rather than to call every pattern unused."""
+    listing = tmp_path / "listing.txt"
+    listing.write_bytes(content)
+    result = check("--keys", listing)
+    assert result.exit_code == 1
+    assert told in result.stderr
+
+
 def test_a_file_of_tests_is_told_as_such(tmp_path: Path) -> None:
     """Not as a policy with every mistake that there is."""
     file = tmp_path / "cases.yml"
