@@ -78,6 +78,16 @@ def doubt_label(policy: Policy, label: str) -> str | None:
     return f"unknown label {label!r}{suggest(label, CATALOGUE)}; `warden policy labels` shows all"
 
 
+def doubt_scale(findings: Iterable[Finding]) -> list[str]:
+    """What is to be said of confidences that look like fractions."""
+    return [
+        f"{finding.label}: {finding.confidence:.12g} of 100 is next to nothing, for a confidence goes from 0 to 100; "
+        f"write {finding.confidence * 100:.12g} if {finding.confidence * 100:.12g} % is meant"
+        for finding in findings
+        if finding.confidence is not None and 0 < finding.confidence <= 1
+    ]
+
+
 def doubt_labels(policy: Policy, findings: Iterable[Finding]) -> list[str]:
     """What is to be said of labels that look mistyped."""
     return [doubt for finding in findings if (doubt := doubt_label(policy, finding.label))]

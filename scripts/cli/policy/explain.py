@@ -12,7 +12,7 @@ from handler.policy.rules import Policy, decide
 from scripts.cli.policy.arguments import FILE, FILE_OR_DASH, as_json, load, refuse
 from scripts.workbench.explanation import Explanation, Reading, explain
 from scripts.workbench.replay.logged_verdict import BadVerdict, read_logged
-from scripts.workbench.short_form import RISKS, doubt_labels, read_finding, sample_upload
+from scripts.workbench.short_form import RISKS, doubt_labels, doubt_scale, read_finding, sample_upload
 from scripts.workbench.terminal import action_style, make_table, open_console, printable, show_table, styled
 
 EXAMPLES = """\b
@@ -77,7 +77,8 @@ def command(  # noqa: PLR0913 - click hands over each option by its name
     given = {"key": key, "bucket": bucket, "size_bytes": size_bytes, "content_type": content_type}
     upload = replace(upload, **{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
     explanation = explain(policy, upload, verdict)
-    for doubt in doubt_labels(policy, verdict.findings):
+    doubts = [*doubt_labels(policy, verdict.findings), *(doubt_scale(verdict.findings) if labels else ())]
+    for doubt in doubts:
         open_console(to_errors=True).print(styled(("warning: ", "bold yellow"), doubt))
     if not as_json and (note := _compare_risks(policy, upload, verdict)):
         open_console(to_errors=True).print(styled(("note: ", "bold yellow"), note))

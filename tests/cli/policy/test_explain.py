@@ -59,6 +59,13 @@ def rows(result: Result) -> list[str]:
     return [" ".join(line.split()) for line in result.stdout.splitlines()]
 
 
+def test_a_confidence_that_looks_like_a_fraction_is_doubted(policy: Path) -> None:
+    """Whoever asks for 0.95 of 100 means 95; a verdict of the log is as it is."""
+    told = "warning: sexual_feet: 0.95 of 100 is next to nothing, for a confidence goes from 0 to 100; write 95 if 95 %"
+    assert told in run("explain", policy, "--label", "sexual_feet=0.95,low").stderr
+    assert "next to nothing" not in run("explain", policy, "--label", "sexual_feet=1.5,low").stderr
+
+
 def test_the_exact_reason_is_told_for_every_rule(policy: Path) -> None:
     """A threshold that was missed is told with both numbers, and what settled what."""
     result = run("explain", policy, "--label", "sexual_feet=63.2,low", "--key", "avatars/ann.jpg")
