@@ -101,8 +101,8 @@ def _effects(policy: Policy) -> Iterator[Action]:
 
 
 def _about_everything(policy: Policy, conditions: Conditions) -> Rule:
-    """Stand for all findings of a kind, in any upload in scope."""
-    return Rule("", 0, replace(conditions, keys=policy.scope.include), Action.QUARANTINE)
+    """Stand for all findings of a kind, in any upload in scope; an empty one is never judged."""
+    return Rule("", 0, replace(conditions, keys=policy.scope.include, min_size_bytes=1), Action.QUARANTINE)
 
 
 def _doubt_reach(policy: Policy, rule: Rule, above: Sequence[Rule], path: Path) -> Iterator[Remark]:

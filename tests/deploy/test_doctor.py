@@ -132,6 +132,24 @@ def test_a_policy_that_does_not_check_is_found(checkout: Checkout) -> None:
     assert f"error: {checkout.policy}:1:10: version:" in done.output
 
 
+def test_a_policy_that_was_probably_meant_otherwise_is_a_warning(checkout: Checkout) -> None:
+    """Fractions, a bucket in front of a key, and a policy that holds everything: said before they are deployed."""
+    checkout.policy.write_text(
+        "version: 1\nname: doubtful\nquarantine: {bucket: quarantine}\nrules:\n"
+        '  - {name: a, match: {min_confidence: 0.9, keys: ["uploads/avatars/**"]}, action: delete}\n'
+        "  - {name: b, match: {min_size_bytes: 1}, action: quarantine}\n"
+    )
+    done = checkout.examine()
+    assert done.exit_code == 0
+    for told in (
+        "rules[0].match.min_confidence: 0.9 of 100 is next to nothing",
+        "'uploads/avatars/**': the bucket 'uploads' is no part of a key; write 'avatars/**'",
+        "rule 'b' holds every upload, also where nothing was found in it",
+    ):
+        (line,) = [line for line in done.output.splitlines() if told in line]
+        assert line.startswith(f"warning: {checkout.policy}:")
+
+
 def test_a_policy_is_checked_before_the_variables_are_set(checkout: Checkout) -> None:
     """An example value in place of a bucket is said once, not as a mistake of the policy too."""
     checkout.edit(("quarantine_bucket: quarantine", "quarantine_bucket: CHANGE-ME-quarantine"))
