@@ -1,5 +1,6 @@
 """The options of the suite, and what makes it fast."""
 
+import os
 import socketserver
 import sys
 from typing import Any
@@ -20,7 +21,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Leave the threads of the stand-ins out of the coverage: they run nothing of it, and to trace them costs a lot."""
+    """Shut the machine's own settings out, and the threads of the stand-ins out of the coverage.
+
+    The stand-ins run nothing of what is covered, and to trace them costs a lot.
+    """
+    # For clients that are not ours. Proxies stay for pip; where one is needed for packages, it is for nothing else.
+    os.environ["NETRC"] = os.devnull
+    for name in ("NO_PROXY", "no_proxy"):
+        os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1,localhost")))
     serve = socketserver.ThreadingMixIn.process_request_thread
 
     def serve_untraced(*call: Any) -> None:  # noqa: ANN401  (as the original)

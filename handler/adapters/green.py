@@ -15,10 +15,12 @@ import msgspec
 from alibabacloud_green20220302.client import Client
 from alibabacloud_tea_openapi.exceptions import ThrottlingException
 from alibabacloud_tea_openapi.utils_models import Config, OpenApiRequest, Params
-from darabonba.exceptions import ResponseException
+from darabonba.exceptions import ResponseException, RetryError
 from darabonba.runtime import RuntimeOptions
 from Tea.exceptions import UnretryableException
 
+from handler.adapters.dara import heed_network
+from handler.adapters.oss.network import explain
 from handler.adapters.pace import Pace
 from handler.credentials import Credentials
 from handler.errors import FailureKind, NoVerdict, OperatorError, plain
@@ -62,7 +64,9 @@ HTTP_SERVER_ERROR = 500
 HTTP_TOO_MANY_REQUESTS = 429
 PASSING_STATUSES = frozenset({408, HTTP_TOO_MANY_REQUESTS})
 # What the SDK says, in prose alone, of a request that never left: nobody can have billed it.
-NEVER_SENT = re.compile(r"NewConnectionError|NameResolutionError|ConnectTimeoutError")
+NEVER_SENT = re.compile(
+    r"NewConnectionError|NameResolutionError|ConnectTimeoutError|Tunnel connection failed|CERTIFICATE_VERIFY_FAILED"
+)
 DATA_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 HIGHEST_CONFIDENCE = 100
 NO_VERDICT = "the moderation service answered with something else than a verdict"
@@ -103,6 +107,7 @@ class GreenModerator:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        heed_network()
         url = urlsplit(endpoint)
         self._client = Client(
             Config(
@@ -199,7 +204,7 @@ class GreenModerator:
     def _no_answer(self, exc: UnretryableException) -> NoVerdict:
         """No connection, no answer in time, or an answer that is no JSON."""
         inner = getattr(exc, "inner_exception", None)
-        message = f"the moderation service gave no readable answer in time ({type(inner).__name__})"
+        message = f"the moderation service gave no readable answer in time ({_why(inner)})"
         return self._unread(message, may_be_paid=not NEVER_SENT.search(str(inner)))
 
     def _unread(self, message: str, *, may_be_paid: bool) -> NoVerdict:
@@ -271,6 +276,11 @@ def _http_refusal(exc: ResponseException) -> NoVerdict | OperatorError:
     if _is_throttled(exc) or not ours or exc.status_code in PASSING_STATUSES:
         return NoVerdict(FailureKind.UNAVAILABLE, facts, is_throttled=_is_throttled(exc))
     return OperatorError(f"{facts}; check the function's role: it needs yundun-greenweb:ImageModeration")
+
+
+def _why(inner: object) -> str:
+    """The SDK hands on only the prose of what went wrong on the way; what is no answer of theirs has a type."""
+    return explain(str(inner)) if isinstance(inner, RetryError) else type(inner).__name__
 
 
 def _is_throttled(exc: ResponseException) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 import oss2
 
+from handler.adapters.oss.network import OssSession
 from scripts.localcloud.cloud import APPLICATION, REGION, LocalCloud
 from scripts.localcloud.fc.queue import Answer
 
@@ -17,7 +18,7 @@ class Application:
 
     def __init__(self, cloud: LocalCloud) -> None:
         self.cloud = cloud
-        self._session = oss2.Session()
+        self._session = OssSession()
         self._auth = oss2.AuthV4(APPLICATION.access_key_id, APPLICATION.access_key_secret)
         self.uploads = self.bucket(cloud.bucket)
         self.quarantine = self.bucket(cloud.quarantine_bucket)

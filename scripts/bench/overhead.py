@@ -13,6 +13,7 @@ from typing import Any
 
 import oss2
 
+from handler.adapters.oss.network import OssSession
 from scripts.localcloud.cloud import APPLICATION, FUNCTION_ROLE, REGION, SERVICE_ROLE, see_no_risk
 from scripts.localcloud.green.fetch import OssFetch
 from scripts.localcloud.green.server import GreenServer
@@ -87,7 +88,7 @@ def measure_overhead(code: Path, python: Path, rounds: int, uploads: int) -> Ove
 
 
 def _upload(endpoint: str, count: int) -> None:
-    session = oss2.Session()
+    session = OssSession()
     auth = oss2.AuthV4(APPLICATION.access_key_id, APPLICATION.access_key_secret)
     bucket = oss2.Bucket(auth, endpoint, "uploads", session=session, region=REGION, is_path_style=True)
     for number in range(count):

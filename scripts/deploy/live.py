@@ -6,6 +6,7 @@ from contextlib import closing
 import oss2
 
 from handler.adapters.green import GreenModerator
+from handler.adapters.oss.network import OssSession, explain
 from handler.credentials import Credentials
 from handler.errors import BadSettings, NoVerdict, OperatorError, plain
 from handler.meter import Meter
@@ -32,7 +33,7 @@ class _Account:
     def __init__(self, deployment: Deployment, credentials: Credentials) -> None:
         self._deployment = deployment
         self._credentials = credentials
-        self._session = oss2.Session()
+        self._session = OssSession()
 
     def close(self) -> None:
         self._session.session.close()
@@ -134,4 +135,6 @@ class _Account:
 
 
 def _say(error: oss2.exceptions.OssError) -> str:
+    if isinstance(error, oss2.exceptions.RequestError):
+        return f"OSS gave no answer ({explain(error.exception)})"
     return f"HTTP {error.status} {plain(error.code, 'code')} (request {plain(error.request_id, 'id')})"

@@ -6,10 +6,12 @@ Function Compute 3.0's InvokeFunction (vendor's API reference, 2023-03-30; not t
 
 from alibabacloud_tea_openapi.client import Client
 from alibabacloud_tea_openapi.utils_models import Config, OpenApiRequest, Params
-from darabonba.exceptions import ResponseException
+from darabonba.exceptions import ResponseException, RetryError
 from darabonba.runtime import RuntimeOptions
 from Tea.exceptions import UnretryableException
 
+from handler.adapters.dara import heed_network
+from handler.adapters.oss.network import explain
 from handler.credentials import Credentials
 from handler.errors import WardenError, plain
 
@@ -27,6 +29,7 @@ class Invoker:
     """Speaks to one function. `endpoint` is a URL."""
 
     def __init__(self, credentials: Credentials, *, endpoint: str, region: str, function: str) -> None:
+        heed_network()
         scheme, _, host = endpoint.partition("://")
         self._function = function
         self._protocol = scheme.upper()
@@ -64,6 +67,8 @@ class Invoker:
         except ResponseException as exc:
             raise CannotInvoke(f"Function Compute says {plain(exc.code, 'code')} (HTTP {exc.status_code})") from exc
         except UnretryableException as exc:
+            inner = getattr(exc, "inner_exception", None)
+            why = explain(str(inner)) if isinstance(inner, RetryError) else type(inner).__name__
             raise CannotInvoke(
-                "no readable answer of Function Compute; it is not known whether it has the event"
+                f"no readable answer of Function Compute ({why}); it is not known whether it has the event"
             ) from exc

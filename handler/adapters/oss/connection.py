@@ -9,6 +9,7 @@ import oss2
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from handler.adapters.oss.errors import translate
+from handler.adapters.oss.network import OssSession
 from handler.credentials import Credentials
 from handler.errors import OutOfTime, StoreUnavailable, plain
 from handler.meter import Meter
@@ -25,7 +26,7 @@ UNREADABLE_ANSWERS = (oss2.http.requests.RequestException, ParseError, RuntimeEr
 Answer = TypeVar("Answer")
 
 
-class MeteredSession(oss2.Session):  # type: ignore[misc]  # oss2 has no types
+class MeteredSession(OssSession):
     """An oss2 session that counts each request that goes out."""
 
     def __init__(self, meter: Meter) -> None:

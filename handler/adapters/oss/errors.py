@@ -6,6 +6,7 @@ can hold keys and signatures.
 
 import oss2
 
+from handler.adapters.oss.network import explain
 from handler.errors import CannotCopy, ObjectChanged, ObjectGone, OperatorError, StoreUnavailable, WardenError, plain
 
 HTTP_NOT_MODIFIED = 304
@@ -71,6 +72,8 @@ RIGHTS = {
 
 def translate(exc: oss2.exceptions.OssError, doing: str) -> WardenError:
     """Say it in our words; `doing` names the call and the object, with the key as data (`copy uploads/'a.jpg'`)."""
+    if isinstance(exc, oss2.exceptions.RequestError):
+        return StoreUnavailable(f"could not {doing}: OSS gave no answer ({explain(exc.exception)})")
     # oss2's SelectOperationFailed has no request id.
     request_id = plain(getattr(exc, "request_id", ""), "id")
     code = plain(exc.code or type(exc).__name__, "code")

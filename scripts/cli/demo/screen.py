@@ -102,9 +102,11 @@ class Screen:
         self._detail("look", "with any OSS client; in Python, with oss2:")
         lines = (
             "import oss2",
+            "session = oss2.Session()",
+            "session.session.trust_env = False  # past proxies, and without .netrc",
             f"auth = oss2.AuthV4({key_id!r}, {key!r})",
             f"bucket = oss2.Bucket(auth, {endpoint!r}, {session.held_bucket!r},",
-            f"                     region={region!r}, is_path_style=True)",
+            f"                     session=session, region={region!r}, is_path_style=True)",
             "print([held.key for held in oss2.ObjectIterator(bucket)])",
         )
         for line in lines:  # as they are, to be copied

@@ -11,6 +11,7 @@ from typing import Any, Final, final
 
 import oss2
 
+from handler.adapters.oss.network import OssSession
 from scripts.cli.demo.pictures import Picture
 from scripts.localcloud.cloud import APPLICATION, REGION, LocalCloud, read_outcome
 from scripts.localcloud.green.answer import Answer, Asked, Eyes
@@ -89,7 +90,7 @@ class Session:
 
     def __init__(self, policy: Path, eyes: Eyes) -> None:
         self._eyes = WatchedEyes(eyes)
-        self._http = oss2.Session()
+        self._http = OssSession()
         self._last_line = "it logged nothing"
         self.cloud = LocalCloud(policy=policy, eyes=self._eyes, instances=1, on_log=self._note)
         quarantine = self.cloud.loaded.quarantine
