@@ -1,13 +1,20 @@
-"""Event bytes -> Uploads. Pure.
+"""Event -> Uploads. Pure.
 
-Three forms carry the same record: the native OSS trigger (`{"events": [record, …]}`), and EventBridge, which delivers
-each record as the `data` of a CloudEvents object (`source: acs.oss`), alone or in a list.
+The record is always the same, whatever it comes in: the native OSS trigger's `{"events": [record, …]}`; EventBridge's
+CloudEvents object with the record as `data` (`source: acs.oss`), alone or in a list, or with RawData the bare record or
+a list of them; a message of the Message Service that OSS notified. Each may be text once more, base64 where the
+envelope has it so, and a test console may hand it over decoded. Nothing that an uploader writes is an envelope: that is
+all inside the record (the key, `objectMeta`), and only the fields that `_upload` names are read there.
 A dead letter that an operator sends again has the native form, marked: `{"redriven": true, "events": [record, …]}`.
-Source of the form: the sample event of the Function Compute documentation; the key is raw there, never URL-encoded.
+Source of the forms: the sample events of the Function Compute and EventBridge documentation; the key is raw there,
+never URL-encoded.
 """
 
+import base64
+import binascii
 import json
 import re
+from collections.abc import Iterator
 from typing import Any, TypeVar
 from urllib.parse import unquote, unquote_plus
 
@@ -30,29 +37,49 @@ JUDGED_EVENTS = REPLICA_EVENTS | {
     SYMLINK_EVENT,
 }
 
+# What a record has, and no envelope.
+RECORD_KEYS = frozenset({"eventName", "oss"})
+# Where an envelope has what is in it: CloudEvents (the second for what is no JSON), a topic's message of the Message
+# Service, and one out of a queue as EventBridge hands it on.
+ENVELOPE_KEYS = ("data", "data_base64", "Message", "messageBody")
+# A list of texts, each a CloudEvents object whose data is a text, of a message, in base64 … no trigger goes further.
+MOST_ENVELOPES = 8
+
 # JSON can name half a character (`"\ud800"`); no object in OSS can.
+BYTE_ORDER_MARK = "\ufeff"
 SURROGATE = re.compile("[\ud800-\udfff]")
 
 Wanted = TypeVar("Wanted", str, int, dict[str, Any])
 
 
-def parse_event(event: bytes) -> list[Upload | BadEvent]:
+def parse_event(event: object) -> list[Upload | BadEvent]:
     """Read every record of an event, in order; a malformed one becomes a BadEvent in its place.
 
-    Raises BadEvent where the event as a whole is none that OSS or EventBridge sends.
+    Bytes and text are JSON; what was decoded already is taken as it is. Raises BadEvent where the event as a whole is
+    none that tells of uploads.
     """
     return [_parse_record(record, place) for place, record in read_records(event)]
 
 
-def read_records(event: bytes) -> list[tuple[str, object]]:
+def read_records(event: object) -> list[tuple[str, object]]:
     """Every record of an event as it stands, in order, each with its place, e.g. `events[0]`.
 
-    Raises BadEvent where the event as a whole is none that OSS or EventBridge sends.
+    Raises BadEvent where the event as a whole is none that tells of uploads.
     """
-    return _records(_decode(event))
+    document = _decode(event)
+    if isinstance(document, str):
+        document = _read_text(document)
+    if not isinstance(document, (dict, list)) or (isinstance(document, dict) and not _is_event(document)):
+        raise BadEvent(
+            f"{_describe(document)}; an OSS trigger sends {{'events': [...]}}, EventBridge an object with 'data'"
+        )
+    records = list(_open(document, "", MOST_ENVELOPES))
+    if not records:
+        raise BadEvent("the event holds no record; 'events' has at least one in each event that OSS sends")
+    return records
 
 
-def is_redriven(event: bytes) -> bool:
+def is_redriven(event: object) -> bool:
     """Whether an operator sent it again: `"redriven": true` beside the records, and never inside one.
 
     What is inside a record may be an uploader's words; no trigger writes anything beside the records.
@@ -73,39 +100,76 @@ def spellings(key: str) -> list[str]:
     return list(dict.fromkeys([key, *decoded]))
 
 
-def _decode(event: bytes) -> object:
+def _decode(event: object) -> object:
+    if not isinstance(event, (bytes, bytearray, memoryview, str)):
+        return event
+    unit = "characters" if isinstance(event, str) else "bytes"
     try:
-        return json.loads(event)
+        return json.loads(event.removeprefix(BYTE_ORDER_MARK) if isinstance(event, str) else bytes(event))
     except (ValueError, RecursionError) as exc:
-        raise BadEvent(f"the event ({len(event)} bytes) is not JSON; an OSS trigger sends a JSON object") from exc
+        raise BadEvent(f"the event ({len(event)} {unit}) is not JSON; an OSS trigger sends a JSON object") from exc
 
 
-def _records(document: object) -> list[tuple[str, object]]:
+def _is_event(document: dict[str, Any]) -> bool:
+    return isinstance(document.get("events"), list) or not document.keys().isdisjoint((*RECORD_KEYS, *ENVELOPE_KEYS))
+
+
+def _open(document: object, place: str, depth: int) -> Iterator[tuple[str, object]]:
+    """Every record in it. What can't be opened is handed on as if it were one, and refused there, by its place."""
+    if isinstance(document, str):
+        document = _read_text(document)
     if isinstance(document, dict) and isinstance(document.get("events"), list):
-        records = [(f"events[{i}]", record) for i, record in enumerate(document["events"])]
-    elif isinstance(document, dict) and "data" in document:
-        records = [("data", document["data"])]
-    elif isinstance(document, list):
-        records = [
-            (f"[{i}].data", item.get("data") if isinstance(item, dict) else item) for i, item in enumerate(document)
-        ]
+        yield from ((f"{_inside(place)}events[{i}]", record) for i, record in enumerate(document["events"]))
+        return
+    inner: list[tuple[str, object]] = []
+    if isinstance(document, list):
+        inner = [(f"{place}[{i}]", item) for i, item in enumerate(document)]
+    elif isinstance(document, dict) and RECORD_KEYS.isdisjoint(document):
+        inner = [(f"{_inside(place)}{key}", document[key]) for key in ENVELOPE_KEYS if key in document][:1]
+    if depth and (inner or document == []):
+        for where, what in inner:
+            yield from _open(what, where, depth - 1)
     else:
-        raise BadEvent(
-            f"{_describe(document)}; an OSS trigger sends {{'events': [...]}}, EventBridge an object with 'data'"
-        )
-    if not records:
-        raise BadEvent("the event holds no record; 'events' has at least one in each event that OSS sends")
-    return records
+        yield place or "event", document
+
+
+def _inside(place: str) -> str:
+    return f"{place}." if place else ""
+
+
+def _read_text(text: str) -> object:
+    """What a text says: JSON, or base64 of it; else it is what it is."""
+    said = _parse(text.removeprefix(BYTE_ORDER_MARK))
+    if said is None:
+        said = _parse(_from_base64(text))
+    return text if said is None else said
+
+
+def _parse(said: str | bytes) -> object:
+    try:
+        return json.loads(said)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _from_base64(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return b""
 
 
 def _describe(document: object) -> str:
-    if isinstance(document, dict) and "triggerTime" in document:
-        return (
-            f"the event is a timer's (trigger {document.get('triggerName')!r:.80}), not an upload; remove that trigger"
-        )
-    if isinstance(document, dict):
-        return f"the event is an object with the keys {sorted(document)[:10]!r:.200}, not an upload"
-    return f"the event is a JSON {type(document).__name__}, not an upload"
+    if not isinstance(document, dict):
+        return f"the event is a JSON {type(document).__name__}, not an upload"
+    if "triggerTime" in document:
+        name = document.get("triggerName")
+        return f"the event is a timer's (trigger {name!r:.80}), not an upload; remove that trigger"
+    if "requestPayload" in document:
+        return "the event is a dead letter, not an upload; scripts/warden redrive sends what is in it"
+    if "body" in document:
+        return "the event is a request over HTTP, which anybody may send, not an upload; remove the HTTP trigger"
+    return f"the event is an object with the keys {sorted(map(str, document))[:10]!r:.200}, not an upload"
 
 
 def _parse_record(record: object, place: str) -> Upload | BadEvent:

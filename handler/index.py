@@ -140,7 +140,7 @@ def initializer(context: Any) -> None:  # noqa: ANN401  (Function Compute's obje
     _bare(lambda: _start(context))
 
 
-def handler(event: bytes, context: Any) -> str:  # noqa: ANN401  (Function Compute's object)
+def handler(event: object, context: Any) -> str:  # noqa: ANN401  (Function Compute's object)
     """Moderate every upload of one event; answers with `{"v": 1, "outcomes": [document, …]}`.
 
     Raises InvocationFailed where a record must be delivered again or is for the operator, after all were tried.
@@ -172,7 +172,7 @@ def _start(context: Any) -> None:  # noqa: ANN401
     _instance["warden"] = warden
 
 
-def _handle(event: bytes, context: Any) -> str:  # noqa: ANN401
+def _handle(event: object, context: Any) -> str:  # noqa: ANN401
     if not _instance:
         _start(context)
     warden = _instance["warden"]

@@ -1,6 +1,8 @@
-"""Event bytes -> Uploads. A case is a file: put one under `events/valid` or `events/malformed`."""
+"""Event -> Uploads. A case is a file: put one under `events/valid` or `events/malformed`."""
 
+import base64
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -54,6 +56,86 @@ def test_valid_event_becomes_its_uploads(path: Path) -> None:
     assert len(records) == len(case["uploads"])
 
 
+def envelope(**inner: object) -> dict[str, object]:
+    """A CloudEvents object."""
+    return {"id": "1", "source": "acs.oss", "type": "oss:ObjectCreated:PutObject", "specversion": "1.0", **inner}
+
+
+def in_base64(document: object) -> str:
+    """A document as base64 of its JSON."""
+    return base64.b64encode(json.dumps(document).encode()).decode()
+
+
+# Each envelope that an event may come in, around whatever is in it.
+WRAPPINGS: dict[str, Callable[[object], object]] = {
+    "data": lambda inner: envelope(data=inner),
+    "text data": lambda inner: envelope(data=json.dumps(inner)),
+    "base64 data": lambda inner: envelope(data_base64=in_base64(inner)),
+    "a list": lambda inner: [inner],
+    "a list of texts": lambda inner: [json.dumps(inner)],
+    "a topic's message": lambda inner: {"Message": json.dumps(inner), "MessageId": "1", "TopicName": "t"},
+    "a topic's message in base64": lambda inner: {"Message": in_base64(inner), "MessageId": "1"},
+    "a queue's message": lambda inner: envelope(data={"messageId": "1", "messageBody": inner}),
+}
+# Each form in which whoever invokes hands the event over.
+HANDED: dict[str, Callable[[object], object]] = {
+    "bytes": lambda event: json.dumps(event).encode(),
+    "bytes of escapes": lambda event: json.dumps(event, ensure_ascii=True).encode("ascii"),
+    "bytes with a mark": lambda event: b"\xef\xbb\xbf" + json.dumps(event).encode(),
+    "UTF-16": lambda event: json.dumps(event).encode("utf-16"),
+    "UTF-32": lambda event: json.dumps(event).encode("utf-32-le"),
+    "a bytearray": lambda event: bytearray(json.dumps(event).encode()),
+    "a memoryview": lambda event: memoryview(json.dumps(event).encode()),
+    "text": json.dumps,
+    "text with a mark": lambda event: "\ufeff" + json.dumps(event),
+    "text in text": lambda event: json.dumps(json.dumps(event)),
+    "decoded": lambda event: event,
+}
+
+
+@given(
+    st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=8), min_size=1, max_size=3),
+    st.booleans(),
+    st.lists(st.sampled_from(sorted(WRAPPINGS)), max_size=3),
+    st.sampled_from(sorted(HANDED)),
+)
+def test_any_wrapping_of_the_same_records_gives_the_same_uploads(
+    keys: list[str],
+    is_native: bool,  # noqa: FBT001
+    wrappings: list[str],
+    handed: str,
+) -> None:
+    """Whatever the records come in, and however it is handed over, they are the same uploads in the same order."""
+    records = [sample() for _ in keys]
+    for record, key in zip(records, keys, strict=True):
+        record["oss"]["object"]["key"] = key
+    event: object = {"events": records} if is_native else records if len(records) > 1 else records[0]
+    for name in wrappings:
+        event = WRAPPINGS[name](event)
+    assert parse_event(HANDED[handed](event)) == parse_event(json.dumps({"events": records}).encode())
+
+
+@pytest.mark.parametrize("event", [None, 7, 1.5, object(), ["hello"], (), set()], ids=repr)
+def test_what_is_handed_over_and_is_no_event_is_refused(event: object) -> None:
+    """A test console may hand over anything."""
+    assert "event" in refusal_of(event)
+
+
+@pytest.mark.parametrize("handed", sorted(set(HANDED) - {"text in text"}))
+def test_a_redriven_event_is_known_in_every_form(handed: str) -> None:
+    """As the records are."""
+    assert is_redriven(HANDED[handed]({"redriven": True, "events": [sample()]}))
+
+
+def test_no_wrapping_is_followed_for_ever() -> None:
+    """What is wrapped more often than any trigger does it is refused, by its place."""
+    event: object = sample()
+    for _ in range(9):
+        event = envelope(data=event)
+    assert refusal_of(event).startswith("data.data.data.data.data.data.data.data.eventName is missing")
+    assert "is a list" in refusal_of([[[[[[[[[event]]]]]]]]])
+
+
 @pytest.mark.parametrize("path", MALFORMED, ids=lambda path: path.stem)
 def test_malformed_event_is_refused_by_place(path: Path) -> None:
     """A malformed event, or its one record, is a BadEvent that names the place and the value."""
@@ -62,7 +144,7 @@ def test_malformed_event_is_refused_by_place(path: Path) -> None:
     assert case["says"] in message
 
 
-def refusal_of(event: bytes) -> str:
+def refusal_of(event: object) -> str:
     """The message with which an event, or its one record, is refused."""
     try:
         [record] = parse_event(event)

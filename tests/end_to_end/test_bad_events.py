@@ -1,6 +1,7 @@
 """Bad events and a bad set-up: nothing is dropped, and each says what would be right."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,20 @@ def test_eventbridge_delivers_the_same(cloud: WardenCloud) -> None:
     event = {"id": "1", "source": "acs.oss", "type": "oss:ObjectCreated:PutObject", "data": record}
     (document,) = cloud.deliver_bytes(json.dumps(event).encode())
     assert document["outcome"]["status"] == "quarantined"
+
+
+@pytest.mark.parametrize(
+    "handed",
+    [json.dumps, lambda event: event, lambda event: event["events"][0], lambda event: json.dumps([event["events"][0]])],
+    ids=["text", "decoded", "raw data", "raw data in a list"],
+)
+def test_an_event_may_be_handed_over_in_other_ways(
+    cloud: WardenCloud, handed: Callable[[dict[str, list[Record]]], object]
+) -> None:
+    """A test console's text or object, and EventBridge's raw data, end as the native event's bytes do."""
+    record = cloud.upload("a.png", picture("NUDE"))
+    answer = json.loads(index.handler(handed({"events": [record]}), context()))
+    assert [document["outcome"]["status"] for document in answer["outcomes"]] == ["quarantined"]
 
 
 def test_a_bucket_that_is_not_watched_is_refused(cloud: WardenCloud) -> None:
