@@ -58,11 +58,33 @@ OPERATOR_CODES = {
     400: "the request lacks a parameter: report this as a fault of Bucket Warden",
     408: "activate Image Moderation 2.0, pay what is due, and grant the role yundun-greenweb:ImageModeration",
 }
-HTTP_BAD_REQUEST = 400
-HTTP_SERVER_ERROR = 500
-# Refusals that pass: a request that took too long to arrive, and too many of them.
+HTTP_UNAUTHORIZED = 401
 HTTP_TOO_MANY_REQUESTS = 429
-PASSING_STATUSES = frozenset({408, HTTP_TOO_MANY_REQUESTS})
+HTTP_SERVER_ERROR = 500
+# Refusals at the level of HTTP that only the operator can mend, by their code, and what to look at. The vendor's pages
+# list no more than some of them; whatever else is refused may pass, as far as anybody knows, and must not leave uploads
+# unmarked for ever. Source: the common error codes of the vendor's API gateway.
+OPERATOR_REFUSALS = (
+    (
+        r"AccessKey|SignatureDoesNotMatch|IncompleteSignature|SecurityToken|InvalidCredentials|Unauthori[sz]ed|Unauthent",
+        "the keys are refused",
+    ),
+    (r"Forbidden|NoPermission|AccessDenied|NotAuthorized|ImplicitDeny|ExplicitDeny", "a right is missing"),
+    (
+        r"NotActivated|NotOpen|NotEnabled|NotSubscri|Unpurchased|Arrear|Overdue|InDebt|InsufficientBalance",
+        "activate Image Moderation 2.0, and pay what is due",
+    ),
+    (
+        r"InvalidAction|InvalidVersion|InvalidApi|InvalidRegion",
+        "GREEN_ENDPOINT or GREEN_REGION leads elsewhere than to Content Moderation",
+    ),
+    (
+        r"MissingParameter|InvalidParameter|InvalidService",
+        "the request is refused: look at `moderation` in the policy, else report this as a fault of Bucket Warden",
+    ),
+)
+# Too many calls, in the words of whichever gateway says so.
+THROTTLING = re.compile(r"throttl|qps|rate.?limit|flow.?control|toomanyrequests", re.IGNORECASE)
 # What the SDK says, in prose alone, of a request that never left: nobody can have billed it.
 NEVER_SENT = re.compile(
     r"NewConnectionError|NameResolutionError|ConnectTimeoutError|Tunnel connection failed|CERTIFICATE_VERIFY_FAILED"
@@ -271,11 +293,22 @@ def _refusal(answer: _Body) -> NoVerdict | OperatorError:
 def _http_refusal(exc: ResponseException) -> NoVerdict | OperatorError:
     request_id = plain(getattr(exc, "request_id", None), "id")
     facts = f"the moderation service answered HTTP {exc.status_code} {plain(exc.code, 'code')} (request {request_id})"
+    if _is_throttled(exc):
+        return NoVerdict(FailureKind.UNAVAILABLE, facts, is_throttled=True)
+    mend = _operators_part(exc)
+    if mend is None:
+        return NoVerdict(FailureKind.UNAVAILABLE, facts)
+    return OperatorError(f"{facts}; {mend}; check the function's role: it needs yundun-greenweb:ImageModeration")
+
+
+def _operators_part(exc: ResponseException) -> str | None:
+    """What the operator has to mend; None where it may pass by itself."""
     # Without a status the SDK refused the request before it was sent.
-    ours = exc.status_code is None or HTTP_BAD_REQUEST <= exc.status_code < HTTP_SERVER_ERROR
-    if _is_throttled(exc) or not ours or exc.status_code in PASSING_STATUSES:
-        return NoVerdict(FailureKind.UNAVAILABLE, facts, is_throttled=_is_throttled(exc))
-    return OperatorError(f"{facts}; check the function's role: it needs yundun-greenweb:ImageModeration")
+    if exc.status_code is not None and exc.status_code >= HTTP_SERVER_ERROR:
+        return None
+    if exc.status_code is None or exc.status_code == HTTP_UNAUTHORIZED:
+        return OPERATOR_REFUSALS[0][1]
+    return next((mend for words, mend in OPERATOR_REFUSALS if re.search(words, str(exc.code))), None)
 
 
 def _why(inner: object) -> str:
@@ -284,5 +317,5 @@ def _why(inner: object) -> str:
 
 
 def _is_throttled(exc: ResponseException) -> bool:
-    is_named_so = isinstance(exc, ThrottlingException) or str(exc.code).startswith("Throttling")
+    is_named_so = isinstance(exc, ThrottlingException) or THROTTLING.search(str(exc.code)) is not None
     return is_named_so or exc.status_code == HTTP_TOO_MANY_REQUESTS

@@ -284,7 +284,15 @@ def test_unlisted_code_is_the_services_fault(moderator: GreenModerator, service:
         (400, "Throttling.User"),
         (400, "Throttling.Api"),
         (429, "TooManyRequests"),
+        (400, "QpsLimitExceeded"),
+        (403, "FlowControl.User"),
         (408, "RequestTimeout"),
+        (400, "SignatureNonceUsed"),
+        (400, "SomethingNew"),
+        (403, "RiskControl"),
+        (404, "NoSuchRoute"),
+        (409, "Conflict"),
+        (418, "None"),
         (500, "InternalError"),
         (502, "BadGateway"),
         (503, "ServiceUnavailable"),
@@ -294,7 +302,7 @@ def test_unlisted_code_is_the_services_fault(moderator: GreenModerator, service:
 def test_http_trouble_that_passes_is_unavailable(
     moderator: GreenModerator, service: Service, meter: Meter, status: int, code: str
 ) -> None:
-    """Too many requests, and faults of theirs."""
+    """Too many requests, faults of theirs, and refusals that nobody documented: those may not last for ever."""
     service.fault = Fault(status=status, code=code)
     exc = refusal(moderator)
     assert kind_of(exc) is FailureKind.UNAVAILABLE
@@ -309,17 +317,47 @@ def test_http_trouble_that_passes_is_unavailable(
         (400, "SignatureDoesNotMatch"),
         (400, "MissingParameter"),
         (401, "Unauthorized"),
+        (401, "SomethingNew"),
         (403, "Forbidden.RAM"),
+        (403, "NoPermission"),
+        (403, "Account.Arrearage"),
         (404, "InvalidAction.NotFound"),
     ],
 )
 def test_http_refusal_is_the_operators(moderator: GreenModerator, service: Service, status: int, code: str) -> None:
-    """A wrong key, a missing right, no activation."""
+    """A wrong key, a missing right, no activation, another address."""
     service.fault = Fault(status=status, code=code)
     exc = refusal(moderator)
     assert isinstance(exc, OperatorError)
     assert f"HTTP {status} {code}" in str(exc)
     assert "yundun-greenweb:ImageModeration" in str(exc)
+
+
+@pytest.mark.parametrize(
+    ("code", "mend"),
+    [
+        ("InvalidSecurityToken.Expired", "the keys are refused"),
+        ("NoPermission", "a right is missing"),
+        ("User.NotActivated", "activate Image Moderation 2.0"),
+        ("InvalidAction.NotFound", "GREEN_ENDPOINT or GREEN_REGION leads elsewhere"),
+        ("InvalidParameter", "look at `moderation` in the policy"),
+    ],
+)
+def test_http_refusal_says_what_to_mend(moderator: GreenModerator, service: Service, code: str, mend: str) -> None:
+    """By its kind, before the right that everybody needs."""
+    service.fault = Fault(status=403, code=code)
+    assert mend in str(refusal(moderator))
+
+
+@pytest.mark.parametrize(("status", "code"), [(400, "Throttling.User"), (403, "QpsLimitExceeded"), (429, "None")])
+def test_http_throttling_is_known_by_its_words(
+    moderator: GreenModerator, service: Service, status: int, code: str
+) -> None:
+    """Whichever gateway says so, the next call waits its turn."""
+    service.fault = Fault(status=status, code=code)
+    exc = refusal(moderator)
+    assert isinstance(exc, NoVerdict)
+    assert exc.is_throttled
 
 
 def test_role_without_the_right_is_the_operators(running: tuple[GreenServer, Service], meter: Meter) -> None:

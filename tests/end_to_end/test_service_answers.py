@@ -11,6 +11,8 @@ UNAVAILABLE = {
     "code 500": Answer(code=500),
     "a code nobody documented": Answer(body={"Code": 777, "Msg": "?", "RequestId": "r"}),
     "HTTP Throttling": Answer(status=400, error="Throttling.User"),
+    "HTTP 400 of a code nobody documented": Answer(status=400, error="SomethingNew"),
+    "HTTP 403 of a code nobody documented": Answer(status=403, error="RiskControl"),
     "HTTP 503": Answer(status=503, error="ServiceUnavailable"),
     "garbage": Answer(body=b"<html>busy</html>"),
     "200 without data": Answer(body={"Code": 200, "Msg": "OK", "RequestId": "r"}),
