@@ -92,6 +92,7 @@ class Warden:
             info_types=self.policy.moderation.info_types,
             referer=self.policy.moderation.referer,
             meter=meter,
+            calls_a_second=self.settings.calls_a_second,
             clock=self.clock,
             sleep=self.sleep,
         )

@@ -1,5 +1,6 @@
 """The function's settings, read once from its environment."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -9,6 +10,9 @@ from handler.errors import BadSettings
 # Function Compute delivers an asynchronous event once and retries it up to 8 times
 # (`asyncInvokeConfig.maxAsyncRetryAttempts`, 0-8).
 MOST_DELIVERIES = 9
+# What the moderation service lets an account make, by the vendor's page on it. The billing page (2026-03) names 50 for
+# the large-model version: an account's own limit is for whoever has it to say.
+CALLS_A_SECOND: float = 20
 NAMES = (
     "POLICY",
     "QUARANTINE_BUCKET",
@@ -18,9 +22,11 @@ NAMES = (
     "OSS_ENDPOINT",
     "GREEN_ENDPOINT",
     "GREEN_REGION",
+    "GREEN_CALLS_A_SECOND",
     "LOG_LEVEL",
     "LOG_DETAILS",
 )
+NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -31,7 +37,7 @@ class Settings:
     `policy` is the path of the policy file, as seen from the template's folder. `max_deliveries` (1-9) is one more than
     the function's `maxAsyncRetryAttempts`. Endpoints are URLs; `oss_endpoint` is None where the function's region
     decides, `ledger_bucket` where no ledger is kept. `policy_values` are the settings that a policy may name as
-    `${NAME}`.
+    `${NAME}`. `calls_a_second` is the account's limit at the moderation service, for all instances together.
     """
 
     policy: str
@@ -44,6 +50,7 @@ class Settings:
     green_region: str
     log_level: str
     log_details: bool
+    calls_a_second: float = CALLS_A_SECOND
 
     @property
     def policy_values(self) -> dict[str, str]:
@@ -67,6 +74,7 @@ class Settings:
             green_region=region,
             log_level=_one_of(env, "LOG_LEVEL", LOG_LEVELS, "INFO", mistakes),
             log_details=_one_of(env, "LOG_DETAILS", ("true", "false"), "false", mistakes) == "true",
+            calls_a_second=_calls_a_second(env, mistakes),
         )
         if settings.ledger_bucket in {*settings.watched_buckets, settings.quarantine_bucket} - {None}:
             mistakes.append(
@@ -108,6 +116,14 @@ def _max_deliveries(env: Mapping[str, str], mistakes: list[str]) -> int:
     if text:
         mistakes.append(f"MAX_DELIVERIES: {text!r} is no whole number from 1 to {MOST_DELIVERIES}")
     return 1
+
+
+def _calls_a_second(env: Mapping[str, str], mistakes: list[str]) -> float:
+    text = env.get("GREEN_CALLS_A_SECOND") or f"{CALLS_A_SECOND:g}"
+    if NUMBER.fullmatch(text) and float(text) > 0:
+        return float(text)
+    mistakes.append(f"GREEN_CALLS_A_SECOND: {text!r} is no number above 0; {CALLS_A_SECOND:g} is what the vendor names")
+    return CALLS_A_SECOND
 
 
 def _endpoint(env: Mapping[str, str], name: str, mistakes: list[str]) -> str | None:

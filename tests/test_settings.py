@@ -42,6 +42,7 @@ def test_every_setting_is_read() -> None:
         "OSS_ENDPOINT": "http://127.0.0.1:9000",
         "GREEN_ENDPOINT": "https://green-cip-vpc.cn-shanghai.aliyuncs.com",
         "GREEN_REGION": "cn-shanghai",
+        "GREEN_CALLS_A_SECOND": "50",
         "LOG_LEVEL": "DEBUG",
         "LOG_DETAILS": "true",
     }
@@ -57,7 +58,21 @@ def test_every_setting_is_read() -> None:
         green_region="cn-shanghai",
         log_level="DEBUG",
         log_details=True,
+        calls_a_second=50.0,
     )
+
+
+@pytest.mark.parametrize(("text", "calls"), [("", 20.0), ("20", 20.0), ("0.5", 0.5), ("100", 100.0)])
+def test_limit_of_calls_is_any_number_above_nothing(text: str, calls: float) -> None:
+    """Empty, it is what the vendor's page on the service names."""
+    assert Settings.from_env(NEEDED | {"GREEN_CALLS_A_SECOND": text}).calls_a_second == calls
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "twenty", "20/s", "1e9", "nan", "inf", "\u0662\u0660", " 20", "0.0"])
+def test_limit_of_calls_that_is_none_is_refused(text: str) -> None:
+    """With the value, and with what would be right."""
+    [mistake] = mistakes(NEEDED | {"GREEN_CALLS_A_SECOND": text})
+    assert mistake == f"GREEN_CALLS_A_SECOND: {text!r} is no number above 0; 20 is what the vendor names"
 
 
 def test_public_endpoint_follows_the_region() -> None:

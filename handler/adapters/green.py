@@ -26,6 +26,7 @@ from handler.credentials import Credentials
 from handler.errors import FailureKind, NoVerdict, OperatorError, plain
 from handler.meter import Meter
 from handler.model import Finding, Upload, Verdict
+from handler.settings import CALLS_A_SECOND
 
 CONNECT_TIMEOUT_S = 3.0
 # The service downloads the image (3 s at most) and then looks at it.
@@ -126,6 +127,7 @@ class GreenModerator:
         info_types: Sequence[str],
         referer: str | None,
         meter: Meter,
+        calls_a_second: float = CALLS_A_SECOND,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -147,7 +149,7 @@ class GreenModerator:
         self._meter = meter
         self._clock = clock
         self._sleep = sleep
-        self._pace = Pace()
+        self._pace = Pace.at_limit(calls_a_second)
 
     def judge(self, upload: Upload, *, url: str | None, timeout_s: float) -> Verdict:
         """See Moderator."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from handler.adapters.pace import Pace
+from handler.settings import CALLS_A_SECOND
 from handler.upload.judging import FIRST_PAUSE_S, LONGEST_PAUSE_S
 from scripts.localcloud.green.throttle import LIMITERS, Limiter
 
@@ -102,16 +103,21 @@ class _Burst:
 def simulate_burst(  # noqa: PLR0913  (a burst has that many sides)
     *,
     uploads: int,
-    qps: float = 20,
+    qps: float = CALLS_A_SECOND,
     latency_s: float = 0.3,
     instances: int = 8,
     limiter: str = "token-bucket",
     seed: int = 0,
-    make_pace: Callable[[], Pace] = Pace,
+    make_pace: Callable[[], Pace] | None = None,
 ) -> SimulatedBurst:
     """Bring `uploads` that are all there at once to their answers; the same seed gives the same burst."""
     chance = random.Random(seed)  # noqa: S311 - repeatable on purpose
-    burst = _Burst(chance, latency_s, uploads, [_Instance(make_pace()) for _ in range(instances)])
+    burst = _Burst(
+        chance,
+        latency_s,
+        uploads,
+        [_Instance(make_pace() if make_pace else Pace.at_limit(qps)) for _ in range(instances)],
+    )
     burst.limiter = LIMITERS[limiter](qps, lambda: burst.now_s)
     burst.run()
     return SimulatedBurst(burst.ended_s, burst.ended_s / (uploads / qps), burst.calls, burst.throttled)

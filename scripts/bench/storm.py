@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import oss2
 
+from handler.settings import CALLS_A_SECOND
 from scripts.bench.application import Application
 from scripts.bench.pictures import POLICY, SEEN, picture, see_folders
 from scripts.localcloud.cloud import FUNCTION_ROLE, LocalCloud
@@ -99,7 +100,7 @@ def raise_storm(*, uploads: int, copies: int, kill: float, seed: int, instances:
     cloud = LocalCloud(
         policy=POLICY,
         eyes=see_folders(SEEN),
-        qps=max(20, uploads),  # the limit is the burst's matter
+        qps=max(CALLS_A_SECOND, uploads),  # the limit is the burst's matter
         instances=instances,
         max_retries=MAX_RETRIES,
         timeout_s=TIMEOUT_S,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from handler.settings import CALLS_A_SECOND
 from scripts.bench import calls, capacity, cold, hopeless, overhead, twins
 from scripts.bench.burst import BurstResult, measure_burst
 from scripts.bench.pacing_simulation import simulate_burst
@@ -70,7 +71,9 @@ def measure_overhead(*, as_json: bool, rounds: int, uploads: int) -> None:
 @group.command("burst")
 @AS_JSON
 @click.option("--uploads", type=click.IntRange(min=1), default=400, show_default=True, help="All there at once.")
-@click.option("--qps", type=click.FloatRange(min=1), default=20, show_default=True, help="Calls a second, for all.")
+@click.option(
+    "--qps", type=click.FloatRange(min=1), default=CALLS_A_SECOND, show_default=True, help="Calls a second, for all."
+)
 @click.option("--latency-ms", type=click.FloatRange(min=0), default=300, show_default=True, help="Of one call.")
 @click.option("--instances", type=click.IntRange(min=1), default=8, show_default=True, help="Reserved concurrency.")
 @click.option(
@@ -138,9 +141,16 @@ def storm(  # noqa: PLR0913, PLR0917  (the options of a command)
 
 
 @group.command("capacity")
-def show_capacity() -> None:
+@click.option(
+    "--qps",
+    type=click.FloatRange(min=0, min_open=True),
+    default=CALLS_A_SECOND,
+    show_default=True,
+    help="Calls a second that the account may make.",
+)
+def show_capacity(*, qps: float) -> None:
     """The queue of an account from thousands to a hundred million uploads a month, simulated: docs/capacity.md."""
-    click.echo("\n".join(capacity.table()))
+    click.echo("\n".join(capacity.table(qps)))
 
 
 @group.command("calls")

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from handler.errors import BadPolicy
+from handler.settings import CALLS_A_SECOND
 from scripts.environment.making import ROOT
 from scripts.localcloud.cloud import LocalCloud, read_outcome, see_no_risk
 from scripts.localcloud.eyes.script import BadScript, load_script
@@ -75,7 +76,7 @@ Examples:
 @click.option(
     "--qps",
     type=click.FloatRange(min=0, min_open=True),
-    default=20,
+    default=CALLS_A_SECOND,
     show_default=True,
     help="Queries a second that the moderation service takes before it throttles.",
 )

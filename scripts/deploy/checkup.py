@@ -1,11 +1,14 @@
 """What `warden doctor` looks at without an account: settings, endpoints, policy, template, rights, Python."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
+
+from msgspec import UnsetType
 
 from handler.errors import BadSettings
 from handler.policy.rules import Policy
@@ -19,6 +22,8 @@ from scripts.deploy.template.policy import examine_policy
 from scripts.deploy.template.reading import Template, load_template
 from scripts.deploy.template.shape import FunctionShape
 
+# A call takes 0.3 to 1 s as a rule. What is reserved for more than twice that is a slip, or the limit is another.
+SLOW_UPLOAD_S = 2.0
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost"})
 
 
@@ -72,6 +77,7 @@ def _examine_function(template: Template, function: FunctionShape, file: Path) -
         return  # said by the check of the template, each with its place
     yield from _examine_endpoints(template, function, settings)
     yield from _examine_suffixes(template, function)
+    yield from _examine_reservation(template, function, settings)
     named = examine_policy(template, file.parent)
     if named is not None:
         yield from map(_of_problem, named.problems)
@@ -105,6 +111,20 @@ def _examine_suffixes(template: Template, function: FunctionShape) -> Iterator[D
             )
             place = template.problem(f"triggers.{number}.triggerConfig.filter.key.suffix", message)
             yield Diagnosis("warning", str(place))
+
+
+def _examine_reservation(template: Template, function: FunctionShape, settings: Settings) -> Iterator[Diagnosis]:
+    """More instances than the limit can feed share the same calls, and are paid for while they wait."""
+    config, limit = function.concurrencyConfig, settings.calls_a_second
+    most = math.ceil(limit * SLOW_UPLOAD_S)
+    if isinstance(config, UnsetType) or config.reservedConcurrency <= most:
+        return  # none is said by the check of the template
+    message = (
+        f"{config.reservedConcurrency} instances are more than {limit:g} calls a second can feed, even at "
+        f"{SLOW_UPLOAD_S:g} s an upload; reserve {limit:g} x seconds an upload, at most {most}, or give the account's "
+        "own limit in GREEN_CALLS_A_SECOND"
+    )
+    yield Diagnosis("warning", str(template.problem("concurrencyConfig.reservedConcurrency", message)))
 
 
 def _examine_loop(template: Template, function: FunctionShape, policy: Policy) -> Iterator[Diagnosis]:

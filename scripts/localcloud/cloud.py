@@ -15,7 +15,7 @@ from handler.adapters.policy_file import load_policy
 from handler.events import JUDGED_EVENTS
 from handler.log import EVENT
 from handler.policy.rules import Policy
-from handler.settings import Settings
+from handler.settings import CALLS_A_SECOND, Settings
 from scripts.localcloud.fc.compute import FunctionCompute, Misbehaviour
 from scripts.localcloud.green.answer import HARMLESS, Answer, Asked, Eyes
 from scripts.localcloud.green.fetch import OssFetch
@@ -76,7 +76,7 @@ class LocalCloud:
     python: str = sys.executable
     # the account
     eyes: Eyes = see_no_risk
-    qps: float = 20
+    qps: float = CALLS_A_SECOND
     latency_ms: float = 0
     # the machine, and how it misbehaves
     port: int = 0
@@ -115,6 +115,7 @@ class LocalCloud:
             "WATCHED_BUCKETS": self.bucket,
             "MAX_DELIVERIES": str(self.max_retries + 1),
             "GREEN_REGION": REGION,
+            "GREEN_CALLS_A_SECOND": f"{self.qps:.9f}",
             **self.env,
         }
 

@@ -67,6 +67,23 @@ def test_interval_has_a_bound() -> None:
     assert pace.interval_s == LONGEST_INTERVAL_S
 
 
+@pytest.mark.parametrize(("limit", "longest_s"), [(20, 5.0), (50, 2.0), (5, 20.0), (1000, 1.0), (0.01, 60.0)])
+def test_bound_goes_by_the_accounts_limit(limit: float, longest_s: float) -> None:
+    """A hundred instances find their place at it, whatever it is, within a minute."""
+    pace = Pace.at_limit(limit)
+    for _ in range(100):
+        pace.throttle()
+    assert pace.interval_s == longest_s
+
+
+@pytest.mark.parametrize("limit", [5, 10, 50, 100])
+def test_budget_is_met_at_another_limit(limit: float) -> None:
+    """As many instances as it feeds use the whole of it."""
+    burst = simulate_burst(uploads=round(20 * limit), qps=limit, instances=max(1, round(limit * 0.35)))
+    assert burst.ratio <= 1.1
+    assert burst.throttled_share <= 0.05
+
+
 def test_answers_narrow_the_interval_ever_faster() -> None:
     """A throttled call is forgotten after about 25 answers, the worst after some 150."""
     pace = Pace()

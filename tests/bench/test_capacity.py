@@ -22,6 +22,13 @@ def test_document_holds_what_the_command_prints() -> None:
     assert [line for line in written if line in printed] == printed
 
 
+def test_another_limit_gives_another_table() -> None:
+    """The limit is an input; what is enough for every scenario is shown once."""
+    at_50, at_200 = (CliRunner().invoke(group, ["capacity", "--qps", qps]).output.splitlines() for qps in ("50", "200"))
+    assert [line.split(" | ")[1] for line in at_50[2:]] == ["50"] * 7 + ["100"]
+    assert [line.split(" | ")[1] for line in at_200[2:]] == ["200"] * 7
+
+
 def test_paper_and_simulation_agree(capacity: Capacity) -> None:
     """An hour's outage at the peak leaves what it would on paper, and it is worked off within paper's bound."""
     bound_h = capacity.gone_after_on_paper_h

@@ -73,6 +73,23 @@ def test_the_template_as_it_comes_is_not_ready() -> None:
     assert "Error: 5 to mend before it is deployed" in done.output
 
 
+@pytest.mark.parametrize(
+    ("reserved", "limit", "warns"), [(40, "20", False), (41, "20", True), (41, "50", False), (8, "3", True)]
+)
+def test_more_instances_than_the_limit_feeds_are_warned_of(
+    checkout: Checkout, reserved: int, limit: str, *, warns: bool
+) -> None:
+    """Whatever the account's limit is; a warning, for an account may know better."""
+    checkout.edit(
+        ("reservedConcurrency: 8", f"reservedConcurrency: {reserved}"),
+        ('GREEN_CALLS_A_SECOND: "20"', f'GREEN_CALLS_A_SECOND: "{limit}"'),
+    )
+    done = checkout.examine()
+    assert done.exit_code == 0
+    said = f"reservedConcurrency: {reserved} instances are more than {limit} calls a second can feed"
+    assert (said in done.output) == warns
+
+
 MISTAKES: dict[str, tuple[tuple[str, str], str]] = {
     "of the template": (("memorySize: 256", "memorySize: 1"), "memorySize: 1 is too low"),
     "a wildcard event": (("oss:ObjectCreated:PutObject", '"oss:ObjectCreated:*"'), "fires for each part"),

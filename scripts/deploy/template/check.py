@@ -91,7 +91,7 @@ def _check_sections(props: FunctionShape, path: Path, places: Container[Path]) -
         "instanceLifecycleConfig": "without its initializer a mistake in the settings shows only at the first upload",
         "asyncInvokeConfig": "retries, and where events go that failed for good",
         "logConfig": "without a log nobody knows what became of an image; name project, logstore, logBeginRule",
-        "concurrencyConfig": "without reservedConcurrency a burst calls the service far beyond its 20 a second",
+        "concurrencyConfig": "without reservedConcurrency a burst calls the service far beyond the account's limit",
     }
     for name, why in sections.items():
         if isinstance(getattr(props, name), UnsetType):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Final, final
 
+from handler.settings import CALLS_A_SECOND
 from scripts.localcloud.green import request
 from scripts.localcloud.green.answer import Answer, Asked, Eyes, Refused
 from scripts.localcloud.green.fetch import DownloadTimedOut, Fetch, NotDownloaded, fetch_url
@@ -53,7 +54,7 @@ class GreenServer:
         fetch: Fetch,
         eyes: Eyes,
         port: int = 0,
-        qps: float = 20,
+        qps: float = CALLS_A_SECOND,
         observer: Observer | None = None,
         latency_ms: float = 0,
         services: Iterable[str] = (DEFAULT_SERVICE,),

@@ -1,7 +1,7 @@
 """The account's queries per second, shared by all callers.
 
-The vendor's page says how many (20), not how they are counted: a token bucket is assumed, the other two are there to
-measure what would be if it were otherwise.
+The vendor's pages say how many (20, or 50), not how they are counted: a token bucket is assumed, the other two are
+there to measure what would be if it were otherwise.
 """
 
 import threading
