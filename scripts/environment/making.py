@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scripts.environment.causes import complain
 from scripts.environment.pip import SHOWN_LINES, run_with_index
 from scripts.environment.progress import run_pip
 from scripts.environment.pythons import NoPython, choose_python, version_of
@@ -40,6 +41,23 @@ except KeyboardInterrupt:
 """
 
 
+# What makes another Python of the one that is started: other packages before ours, or no docstrings to help with.
+# PYTHONPATH may even hold what is locked, so that pip takes it for installed.
+FOREIGN = (
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "PYTHONUSERBASE",
+    "PYTHONPLATLIBDIR",
+    "PYTHONEXECUTABLE",
+    "PYTHONSAFEPATH",
+    "PYTHONSTARTUP",
+    "PYTHONINSPECT",
+    "PYTHONOPTIMIZE",
+    "PYTHONWARNINGS",
+    "__PYVENV_LAUNCHER__",
+)
+
+
 class CannotPrepare(Exception):
     """The packages cannot be installed; the message says what to do."""
 
@@ -47,31 +65,50 @@ class CannotPrepare(Exception):
 def prepare(name: str, python: Path, root: Path = ROOT) -> Path:
     """The interpreter of the environment `name` for `python`, made first if it is not there as locked.
 
-    Two runs at once wait for one another. Raises CannotPrepare.
+    Two runs at once wait for one another. One that is there is used also by whoever may not write it. Raises
+    CannotPrepare.
     """
     environment = root / ".venv" / f"{name}-{version_of(python)}"
+    digest = _digest(root, name, python)
+    try:
+        if not _is_ready(environment, digest):
+            _make_alone(name, python, root, environment, digest)
+    except OSError as error:
+        raise CannotPrepare(complain(f"make {environment}", "the system refuses", [str(error)])) from error
+    return environment / "bin" / "python"
+
+
+def _is_ready(environment: Path, digest: str) -> bool:
+    stamp = environment / "stamp"  # written last: an environment without it is half-made
+    return (environment / "bin" / "python").exists() and stamp.exists() and stamp.read_text() == digest
+
+
+def _make_alone(name: str, python: Path, root: Path, environment: Path, digest: str) -> None:
+    """Make it, unless another run has while this one waited. Raises CannotPrepare and OSError."""
     environment.parent.mkdir(exist_ok=True)
     with _locked(environment.with_suffix(environment.suffix + ".lock")):
-        digest = _digest(root, name, python)
-        stamp = environment / "stamp"  # written last: an environment without it is half-made
-        inside = environment / "bin" / "python"
-        if not (inside.exists() and stamp.exists() and stamp.read_text() == digest):
-            size = f", {SIZES[name]}" if name in SIZES else ""
-            say(f"making {environment.relative_to(root)} from requirements/{name}.txt (once; about a minute{size})")
-            _make(environment, python, [root / "requirements" / "build.txt", root / "requirements" / f"{name}.txt"])
-            stamp.write_text(digest)
-    return inside
+        if _is_ready(environment, digest):
+            return
+        size = f", {SIZES[name]}" if name in SIZES else ""
+        say(f"making {environment.relative_to(root)} from requirements/{name}.txt (once; about a minute{size})")
+        _make(environment, python, [root / "requirements" / "build.txt", root / "requirements" / f"{name}.txt"])
+        (environment / "stamp").write_text(digest)
 
 
 def run(name: str, module: str, arguments: Sequence[str]) -> NoReturn:
     """Replace this process by `module`, run in the environment `name`; exits with 1 where that cannot be made."""
+    for foreign in FOREIGN:
+        os.environ.pop(foreign, None)
     try:
         python = str(prepare(name, choose_python(name)))
     except (CannotPrepare, NoPython) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit("stopped; the half-made environment is made anew next time")
-    os.execv(python, [python, "-c", LAUNCHER, str(ROOT), module, *arguments])  # noqa: S606 - our own interpreter
+    try:
+        os.execv(python, [python, "-c", LAUNCHER, str(ROOT), module, *arguments])  # noqa: S606 - our own interpreter
+    except OSError as error:
+        sys.exit(f"error: {complain(f'run {python}', 'the system refuses', [str(error)])}")
 
 
 def _digest(root: Path, name: str, python: Path) -> str:
@@ -86,9 +123,7 @@ def _make(environment: Path, python: Path, locks: Sequence[Path]) -> None:
     whatever is newest that day, hence no build isolation.
     """
     shutil.rmtree(environment, ignore_errors=True)
-    _call(
-        "make a virtual environment (Debian keeps that in python3-venv)", [str(python), "-m", "venv", str(environment)]
-    )
+    _call("make a virtual environment", [str(python), "-m", "venv", str(environment)])
     inside = environment / "bin" / "python"
     for lock in locks:
         _install(lock, environment, inside)
@@ -99,14 +134,14 @@ def _install(lock: Path, environment: Path, inside: Path) -> None:
     command += ["--no-build-isolation", "--progress-bar=off", "--requirement", str(lock)]
     said = run_with_index(inside, "install", lambda variables: run_pip(command, lock, environment, variables))
     if said is not None:
-        raise CannotPrepare("\n  ".join([f"cannot install {lock.name} (is the package index reachable?)", *said]))
+        raise CannotPrepare(complain(f"install {lock.name}", "is the package index reachable?", said))
 
 
 def _call(what: str, command: Sequence[str]) -> None:
     done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # noqa: S603
     if done.returncode:
         shown = done.stdout.splitlines()[-SHOWN_LINES:]
-        raise CannotPrepare("\n  ".join([f"cannot {what}; {command[0]} said:", *shown]))
+        raise CannotPrepare(complain(what, "Debian keeps it in python3-venv", [f"{command[0]} said:", *shown]))
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ import os
 import subprocess
 from typing import TYPE_CHECKING
 
+from scripts.environment.causes import find_cause
 from scripts.environment.words import say
 
 if TYPE_CHECKING:
@@ -54,9 +55,10 @@ def run_with_index(python: Path, command: str, run: Run) -> list[str] | None:
         returned, lines = run(variables)
         if not returned:
             return None
-        # Of a missing network pip warns a dozen times before it says what it could not find.
+        # Of a missing network pip warns a dozen times before it says what it could not find, and not why.
         shown = [line.rstrip() for line in lines if not line.startswith("WARNING: ")]
-        said += [f"with {name} pip said:", *(f"  {line}" for line in shown[-SHOWN_LINES:])]
+        why = [line.rstrip() for line in lines if line.startswith("WARNING: ") and find_cause([line])]
+        said += [f"with {name} pip said:", *(f"  {line}" for line in why[-1:] + shown[-SHOWN_LINES:])]
     return said
 
 
@@ -91,13 +93,16 @@ def _read_options(python: Path, command: str) -> dict[str, str]:
                 options[name] = value
     if options.get("no-index", "").lower() in NO:
         del options["no-index"]
+    if options.get("retries") == "0":
+        options["retries"] = "1"  # without one pip does not say why it got no answer
     return options
 
 
 def _ask(python: Path, *question: str) -> tuple[int, list[str]]:
     """What pip's own `config` says; also where a configuration tells it to be quiet."""
     command = [str(python), "-m", "pip", "config", *question]
-    variables = {**os.environ, "PIP_QUIET": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    kept = {name: value for name, value in os.environ.items() if name not in ("PIP_PYTHON", "PIP_LOG")}
+    variables = {**kept, "PIP_QUIET": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     done = subprocess.run(  # noqa: S603 - an interpreter of ours
         command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=variables
     )

@@ -106,3 +106,63 @@ def test_launcher_passes_arguments_on(tmp_path: Path) -> None:
     (tmp_path / "shown.py").write_text("import sys, os; print(os.path.basename(sys.argv[0]), sys.argv[1:])")
     shown = run_python(PYTHON, "-c", making.LAUNCHER, str(tmp_path), "shown", "a", "--b=c d")
     assert shown == "shown.py ['a', '--b=c d']\n"
+
+
+@pytest.mark.usefixtures("made")
+def test_what_is_there_is_used_by_whoever_may_not_write_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkout that somebody else prepared needs no lock of ours."""
+    inside = prepare("core", PYTHON, root)
+    monkeypatch.setattr(making, "_locked", None)
+    assert prepare("core", PYTHON, root) == inside
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (PermissionError(13, "Permission denied", "/there/.venv"), "a folder may not be written"),
+        (OSError(30, "Read-only file system", "/there/.venv"), "a folder may not be written"),
+        (OSError(28, "No space left on device"), "no space is left on the disk"),
+        (OSError(5, "Input/output error"), "the system refuses"),
+    ],
+)
+def test_what_the_system_refuses_is_said(
+    root: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, cause: str
+) -> None:
+    """No traceback: the cause, and what the system said."""
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(making, "_make", fail)
+    with pytest.raises(CannotPrepare) as caught:
+        prepare("core", PYTHON, root)
+    assert f"core-{VERSION} ({cause}" in str(caught.value)
+    assert str(error) in str(caught.value)
+
+
+def test_a_folder_in_the_way_is_said(root: Path) -> None:
+    """A file where the environments belong."""
+    (root / ".venv").touch()
+    with pytest.raises(CannotPrepare, match=r"cannot make .*\.venv"):
+        prepare("core", PYTHON, root)
+
+
+STARTED = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from scripts.environment import making
+making.prepare = lambda *_: sys.executable
+making.choose_python = lambda _: None
+os.execv = lambda _python, command: print(command[-1], sorted(name for name in os.environ if name.startswith("PYTHON")))
+making.run("core", "module", ["argument"])
+"""
+
+
+def test_the_python_of_the_environment_is_started_as_it_is(tmp_path: Path) -> None:
+    """What makes another Python of it stays outside; what says how it talks does not."""
+    foreign = dict.fromkeys(("PYTHONPATH", "PYTHONUSERBASE", "PYTHONSTARTUP"), str(tmp_path))
+    foreign |= {"PYTHONOPTIMIZE": "2", "PYTHONWARNINGS": "error", "PYTHONSAFEPATH": "1", "PYTHONUTF8": "1"}
+    told = subprocess.check_output(  # noqa: S603 - started by the test
+        [PYTHON, "-c", STARTED, str(making.ROOT)], env={"PATH": "/usr/bin:/bin", **foreign}, text=True
+    )
+    assert told == "argument ['PYTHONUTF8']\n"

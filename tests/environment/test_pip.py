@@ -123,3 +123,21 @@ def test_both_indexes_are_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
         "with PyPI pip said:",
         "  ERROR: nothing at PyPI",
     ]
+
+
+@pytest.mark.usefixtures("configure")
+def test_pip_tries_once_more_to_say_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `retries = 0` it only says what it could not find."""
+    assert options("[global]\nretries = 0\n", tmp_path, monkeypatch)["PIP_RETRIES"] == "1"
+
+
+@pytest.mark.usefixtures("configure")
+@pytest.mark.parametrize("name", ["PIP_PYTHON", "PIP_LOG"])
+def test_what_would_keep_pip_from_telling_its_configuration_is_passed_over(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another interpreter for pip, or a log that can't be written, hides no mirror."""
+    monkeypatch.setenv(name, "/nowhere/at-all")
+    heeded = options("[global]\nindex-url = https://mirror.invalid/simple\n", tmp_path, monkeypatch)
+    assert heeded["PIP_INDEX_URL"] == "https://mirror.invalid/simple"
+    assert capsys.readouterr().err == ""

@@ -14,6 +14,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from scripts.environment.causes import complain
 from scripts.environment.making import ROOT, CannotPrepare, prepare
 from scripts.environment.pip import run_with_index
 from scripts.environment.pythons import find_python
@@ -119,4 +120,4 @@ def _call(what: str, builder: Path, command: str, arguments: Sequence[str]) -> N
 
     said = run_with_index(builder, command, run)
     if said is not None:
-        raise CannotPackage("\n  ".join([f"cannot {what} (is the package index reachable?)", *said]))
+        raise CannotPackage(complain(what, "is the package index reachable?", said))
