@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handler.errors import BadEvent
@@ -93,6 +93,7 @@ HANDED: dict[str, Callable[[object], object]] = {
 }
 
 
+@settings(deadline=None)  # the first example builds tables of every character
 @given(
     st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=8), min_size=1, max_size=3),
     st.booleans(),

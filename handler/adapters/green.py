@@ -20,7 +20,7 @@ from darabonba.runtime import RuntimeOptions
 from Tea.exceptions import UnretryableException
 
 from handler.adapters.dara import heed_network
-from handler.adapters.oss.network import explain
+from handler.adapters.oss.network import NEVER_SENT, explain
 from handler.adapters.pace import Pace
 from handler.credentials import Credentials
 from handler.errors import FailureKind, NoVerdict, OperatorError, plain
@@ -86,10 +86,6 @@ OPERATOR_REFUSALS = (
 )
 # Too many calls, in the words of whichever gateway says so.
 THROTTLING = re.compile(r"throttl|qps|rate.?limit|flow.?control|toomanyrequests", re.IGNORECASE)
-# What the SDK says, in prose alone, of a request that never left: nobody can have billed it.
-NEVER_SENT = re.compile(
-    r"NewConnectionError|NameResolutionError|ConnectTimeoutError|Tunnel connection failed|CERTIFICATE_VERIFY_FAILED"
-)
 DATA_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 HIGHEST_CONFIDENCE = 100
 NO_VERDICT = "the moderation service answered with something else than a verdict"

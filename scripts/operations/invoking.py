@@ -11,7 +11,7 @@ from darabonba.runtime import RuntimeOptions
 from Tea.exceptions import UnretryableException
 
 from handler.adapters.dara import heed_network
-from handler.adapters.oss.network import explain
+from handler.adapters.oss.network import NEVER_SENT, explain
 from handler.credentials import Credentials
 from handler.errors import WardenError, plain
 
@@ -69,6 +69,5 @@ class Invoker:
         except UnretryableException as exc:
             inner = getattr(exc, "inner_exception", None)
             why = explain(str(inner)) if isinstance(inner, RetryError) else type(inner).__name__
-            raise CannotInvoke(
-                f"no readable answer of Function Compute ({why}); it is not known whether it has the event"
-            ) from exc
+            has_it = "it does not have" if NEVER_SENT.search(str(inner)) else "it is not known whether it has"
+            raise CannotInvoke(f"no readable answer of Function Compute ({why}); {has_it} the event") from exc

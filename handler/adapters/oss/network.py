@@ -15,7 +15,11 @@ from oss2.http import Session, requests
 # The addresses of this machine: no proxy could reach them, and a stand-in that listens there is sent whole pictures.
 THIS_MACHINE = re.compile(r"127(\.\d{1,3}){3}|localhost|::1")
 POOL_SIZE = 10
-# What requests and urllib3 say, in prose alone: the words to look for, and the cause in ours. Most specific first.
+# What requests and urllib3 say, in prose alone, of a request that never left: nobody can have acted on it.
+NEVER_SENT = re.compile(
+    r"NewConnectionError|NameResolutionError|ConnectTimeoutError|Tunnel connection failed|CERTIFICATE_VERIFY_FAILED"
+)
+# What they say of whatever went wrong: the words to look for, and the cause in ours. Most specific first.
 CAUSES = (
     (r"Tunnel connection failed: 407", "the proxy wants a name and a password: http://NAME:PASSWORD@HOST:PORT"),
     (
@@ -57,12 +61,11 @@ class Detour(requests.adapters.BaseAdapter):  # type: ignore[misc]  # oss2 has n
         # Neither SDK signs so: it is requests' own, out of .netrc, added to what follows a redirect.
         if request.headers.get("Authorization", "").startswith("Basic "):
             del request.headers["Authorization"]
-        options["proxies"] = {}
-        if not is_this_machine(request.url):
-            found = self._environment.merge_environment_settings(
-                request.url, {}, options.get("stream"), options.get("verify"), options.get("cert")
-            )
-            options |= {"proxies": found["proxies"], "verify": found["verify"]}
+        found = self._environment.merge_environment_settings(
+            request.url, {}, options.get("stream"), options.get("verify"), options.get("cert")
+        )
+        options["verify"] = found["verify"]
+        options["proxies"] = {} if is_this_machine(request.url) else found["proxies"]
         try:
             return self._adapter.send(request, **options)
         except requests.RequestException:

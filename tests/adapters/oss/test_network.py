@@ -4,6 +4,7 @@ import socketserver
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,9 @@ from typing import Any
 import oss2
 import pytest
 import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from handler.adapters.dara import heed_network
 from handler.adapters.green import GreenModerator
@@ -228,6 +232,60 @@ def test_the_certificates_that_the_environment_names_are_trusted(
     detour.close()
     assert sent == [{"proxies": {}, "verify": str(tmp_path / "ca.pem")}]
     assert "REQUESTS_CA_BUNDLE names a file that is not there" in refusal(ask_oss, ELSEWHERE)
+
+
+@pytest.fixture
+def intercepting(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A server whose certificate a CA of its own has signed, as a proxy that opens TLS has it; and that CA's file."""
+    certificate = tmp_path / "ca.pem"
+    certificate.write_bytes(self_signed("localhost"))
+    terms = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    terms.load_cert_chain(certificate)
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            try:
+                with terms.wrap_socket(self.connection, server_side=True) as encrypted:
+                    encrypted.recv(65_536)
+                    encrypted.sendall(b"HTTP/1.1 503 Busy\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+            except OSError:
+                return  # the client trusts nobody whom it doesn't know
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield f"https://localhost:{server.server_address[1]}", certificate
+        server.shutdown()
+
+
+def self_signed(name: str) -> bytes:
+    """A key and a certificate for that name, good for an hour."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.now(timezone.utc)
+    certificate = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return private + certificate.public_bytes(serialization.Encoding.PEM)
+
+
+@pytest.mark.parametrize("ask", CLIENTS)
+def test_tls_that_is_opened_on_the_way_is_said_and_can_be_trusted(
+    intercepting: tuple[str, Path], proxy: Proxy, monkeypatch: pytest.MonkeyPatch, ask: Callable[[str], None]
+) -> None:
+    """One variable mends it for every client; without it nothing is sent."""
+    del proxy
+    endpoint, certificate = intercepting
+    assert "its certificate is not trusted; where a proxy opens TLS" in refusal(ask, endpoint)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    assert "503" in refusal(ask, endpoint)
 
 
 @pytest.mark.parametrize(
