@@ -116,7 +116,7 @@ def test_any_wrapping_of_the_same_records_gives_the_same_uploads(
     assert parse_event(HANDED[handed](event)) == parse_event(json.dumps({"events": records}).encode())
 
 
-@pytest.mark.parametrize("event", [None, 7, 1.5, object(), ["hello"], (), set()], ids=repr)
+@pytest.mark.parametrize("event", [None, 7, 1.5, ["hello"], (), set()], ids=repr)
 def test_what_is_handed_over_and_is_no_event_is_refused(event: object) -> None:
     """A test console may hand over anything."""
     assert "event" in refusal_of(event)

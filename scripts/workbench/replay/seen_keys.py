@@ -15,7 +15,8 @@ from handler.policy.reader import ShapeReader
 from handler.policy.shape import ConditionsShape, PolicyShape
 from handler.policy.tree import Path as TreePath
 from handler.policy.tree import Problem, write_path
-from scripts.workbench.replay.log_lines import read_lines, read_record
+from scripts.logs.files import Unread, read_pieces
+from scripts.workbench.replay.log_lines import read_records
 
 MOST_KEYS = 200_000  # distinct ones; a pattern that fits none of so many is told with certainty enough
 _SHOWN_FOLDERS = 5
@@ -32,11 +33,11 @@ def read_keys(path: Path) -> Iterator[str]:
 
 def logged_keys(path: Path) -> Iterator[str]:
     """The keys of the uploads in a log, whatever became of them. Raises OSError."""
-    for line in read_lines(path, lambda _: None):
-        record = read_record(line) if isinstance(line, bytes) else line
-        upload = getattr(record, "upload", None)
-        if isinstance(upload, Upload):
-            yield upload.key
+    for piece in read_pieces(path):
+        for record in [piece] if isinstance(piece, Unread) else read_records(piece):
+            upload = getattr(record, "upload", None)
+            if isinstance(upload, Upload):
+                yield upload.key
 
 
 def find_unused_patterns(text: bytes, file: str, keys: Collection[str]) -> Iterator[Problem]:
