@@ -28,6 +28,16 @@ def find_slips(shape: PolicyShape, watched_buckets: Sequence[str]) -> Iterator[R
         yield from _check_conditions(rule.match, ("rules", index, "match"), buckets)
         if not isinstance(rule.unless, UnsetType):
             yield from _check_conditions(rule.unless, ("rules", index, "unless"), buckets)
+    yield from _check_prefix(shape.quarantine.prefix)
+
+
+def _check_prefix(prefix: str) -> Iterator[Remark]:
+    """What is put in front of each copy's key, letter by letter."""
+    if not prefix or (prefix.endswith("/") and "*" not in prefix and "://" not in prefix):
+        return
+    right = prefix.rpartition("://")[2].replace("*", "").strip("/") + "/"
+    message = f"{prefix!r} stands in front of the key of each copy as it is, so that they lie in no folder of that name"
+    yield Remark("warning", ("quarantine", "prefix"), f"{message}; write {right!r}")
 
 
 def _known_buckets(shape: PolicyShape, watched_buckets: Sequence[str]) -> list[str]:
