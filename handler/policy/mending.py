@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 _MOST_SHOWN = 6
 _MOST_SPELLINGS = 32
+_MOST_ROUNDS = 3
 _LONGEST_MENDED = 1023  # bytes of an OSS key
 
 # What stands in front of a key elsewhere, and why no key begins so. Taken off in this order.
@@ -44,11 +45,23 @@ def mend(pattern: str, buckets: Sequence[str]) -> tuple[str, str] | None:
     mended = _mend_characters(pattern, why)
     parts = [part.strip() for part in mended.split(",")]
     if len(parts) > 1 and all("/" in part or "*" in part for part in parts) and "{" not in mended:
-        return "this is one pattern with a comma in it", f"write each by itself: {_quote(parts)}"
-    mended = _mend_front(mended, buckets, why)
-    spellings = _mend_wildcards(mended, why)
-    spellings = list(dict.fromkeys(_mend_reach(spelling, why) for spelling in spellings))
-    return (" and ".join(dict.fromkeys(why)), f"write {_quote(spellings)}") if why else None
+        return "this is one pattern with a comma in it", f"write each by itself: {_quote(_mend_fully(parts))}"
+    spellings = _mend_once(mended, buckets, why)
+    return (" and ".join(dict.fromkeys(why)), f"write {_quote(_mend_fully(spellings))}") if why else None
+
+
+def _mend_fully(spellings: Sequence[str]) -> list[str]:
+    """What was under one slip may be another."""
+    for _ in range(_MOST_ROUNDS):
+        mended = (right for spelling in spellings for right in _mend_once(_mend_characters(spelling, []), (), []))
+        spellings = list(islice(dict.fromkeys(mended), _MOST_SPELLINGS))
+    return list(spellings)
+
+
+def _mend_once(pattern: str, buckets: Sequence[str], why: list[str]) -> list[str]:
+    """Mend what is seen at first, and note in `why` what it was."""
+    spellings = _mend_wildcards(_mend_front(pattern, buckets, why), why)
+    return list(dict.fromkeys(_mend_reach(spelling, why) for spelling in spellings))
 
 
 def _mend_characters(pattern: str, why: list[str]) -> str:

@@ -327,6 +327,20 @@ def test_a_version_is_refused_for_its_true_reason(version: str, problem: str) ->
     assert line == f"p.yml:1:10: version: {problem}"
 
 
+SLIPS = st.sampled_from([*"ab/.*\\^$()|{},[]-?+!<1 ", "**", "oss://", "uploads/", "%20", "\u200b", "./", ".jpg"])
+
+
+@LAW
+@given(st.lists(SLIPS, min_size=1, max_size=9).map("".join) | st.text(min_size=1, max_size=20))
+def test_any_key_pattern_is_doubted_or_not_without_an_exception(pattern: str) -> None:
+    """However it is written; what would be right then is told once, and a doubt never refuses the policy."""
+    rule = f"rules: [{{name: a, match: {{keys: [{json.dumps(pattern)}]}}, action: tag}}]".encode()
+    checked = check_policy(MINIMAL.replace(b"rules: []", rule), "p.yml", None, ["uploads"])
+    doubts = [problem for problem in checked.problems if problem.path == "rules[0].match.keys[0]"]
+    assert len(doubts) <= 1
+    assert all(problem.severity == "warning" and "; " in problem.message for problem in doubts)
+
+
 def test_numbers_of_any_length_are_refused_and_not_converted() -> None:
     """Python itself refuses to read integers beyond some thousand digits."""
     rule = b"rules: [{name: a, match: {min_size_bytes: " + b"9" * 5000 + b"}, action: tag}]"
