@@ -105,7 +105,9 @@ def _check_label(shape: PolicyShape, pattern: str, path: Path) -> Iterator[Remar
     if "*" not in pattern:
         if not is_known(pattern, extra):
             hint = suggest(pattern, [*CATALOGUE, *extra])
-            yield Remark(severity, path, f"unknown label {pattern!r}{hint}; new labels go into moderation.extra_labels")
+            search = "" if hint else "; `scripts/warden policy labels` finds one by an everyday word"
+            message = f"unknown label {pattern!r}{hint}; new labels go into moderation.extra_labels{search}"
+            yield Remark(severity, path, message)
         return
     labels = compile_labels([pattern])
     if not any(labels.matches(label) or labels.matches(label + LIBRARY_SUFFIX) for label in (*CATALOGUE, *extra)):
