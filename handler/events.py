@@ -73,10 +73,9 @@ def read_records(event: object) -> list[tuple[str, object]]:
         raise BadEvent(
             f"{_describe(document)}; an OSS trigger sends {{'events': [...]}}, EventBridge an object with 'data'"
         )
-    records = list(_open(document, "", MOST_ENVELOPES))
-    if not records:
+    if (document.get("events") if isinstance(document, dict) else document) == []:
         raise BadEvent("the event holds no record; 'events' has at least one in each event that OSS sends")
-    return records
+    return list(_open(document, "", MOST_ENVELOPES))
 
 
 def is_redriven(event: object) -> bool:
@@ -118,19 +117,24 @@ def _open(document: object, place: str, depth: int) -> Iterator[tuple[str, objec
     """Every record in it. What can't be opened is handed on as if it were one, and refused there, by its place."""
     if isinstance(document, str):
         document = _read_text(document)
-    if isinstance(document, dict) and isinstance(document.get("events"), list):
+    if isinstance(document, dict) and isinstance(document.get("events"), list) and document["events"]:
         yield from ((f"{_inside(place)}events[{i}]", record) for i, record in enumerate(document["events"]))
         return
-    inner: list[tuple[str, object]] = []
-    if isinstance(document, list):
-        inner = [(f"{place}[{i}]", item) for i, item in enumerate(document)]
-    elif isinstance(document, dict) and RECORD_KEYS.isdisjoint(document):
-        inner = [(f"{_inside(place)}{key}", document[key]) for key in ENVELOPE_KEYS if key in document][:1]
-    if depth and (inner or document == []):
+    inner = _contents(document, place)
+    if not inner or not depth:
+        yield place or "event", document
+    else:
         for where, what in inner:
             yield from _open(what, where, depth - 1)
-    else:
-        yield place or "event", document
+
+
+def _contents(document: object, place: str) -> list[tuple[str, object]]:
+    """What an envelope has in it, or a list; nothing where it is neither."""
+    if isinstance(document, list):
+        return [(f"{place}[{i}]", item) for i, item in enumerate(document)]
+    if not isinstance(document, dict) or not RECORD_KEYS.isdisjoint(document):
+        return []
+    return [(f"{_inside(place)}{key}", document[key]) for key in ENVELOPE_KEYS if key in document][:1]
 
 
 def _inside(place: str) -> str:

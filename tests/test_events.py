@@ -128,6 +128,13 @@ def test_a_redriven_event_is_known_in_every_form(handed: str) -> None:
     assert is_redriven(HANDED[handed]({"redriven": True, "events": [sample()]}))
 
 
+def test_what_is_empty_in_a_batch_is_not_passed_over() -> None:
+    """Each part of an event gives a result: what holds no record is refused in its place."""
+    records = parse_event([sample(), [], envelope(data={"events": []}), sample()])
+    assert [type(record) for record in records] == [Upload, BadEvent, BadEvent, Upload]
+    assert [str(record).split()[0] for record in records[1:3]] == ["[1]", "[2].data.eventName"]
+
+
 def test_no_wrapping_is_followed_for_ever() -> None:
     """What is wrapped more often than any trigger does it is refused, by its place."""
     event: object = sample()
