@@ -18,6 +18,7 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from handler.adapters.oss.network import OssSession
 from scripts.cli import local_cloud
 from scripts.environment.making import ROOT
 
@@ -70,7 +71,7 @@ def upload(ready: dict[str, object], key: str) -> None:
     picture = io.BytesIO()
     Image.new("RGB", (320, 240), "teal").save(picture, "PNG")
     auth = oss2.AuthV4(ready["access_key_id"], ready["access_key_secret"])
-    session = oss2.Session()
+    session = OssSession()
     bucket = oss2.Bucket(
         auth, oss["endpoint"], buckets["uploads"], session=session, region=oss["region"], is_path_style=True
     )

@@ -9,6 +9,7 @@ import oss2
 import pytest
 from click.testing import CliRunner, Result
 
+from handler.adapters.oss.network import OssSession
 from scripts.bench.overhead import PIXEL
 from scripts.cli.doctor import command
 from scripts.cli.rights import command as rights_command
@@ -243,7 +244,7 @@ class Account:
 
     def upload(self) -> None:
         """Put an image into the watched bucket."""
-        session = oss2.Session()
+        session = OssSession()
         auth = oss2.AuthV4(APPLICATION.access_key_id, APPLICATION.access_key_secret)
         bucket = oss2.Bucket(auth, self.oss.endpoint, "uploads", session=session, region=REGION, is_path_style=True)
         bucket.put_object("a.png", PIXEL)

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 from handler import index
 from handler.adapters.oss.copying import OssQuarantine
+from handler.adapters.oss.network import OssSession
 from handler.adapters.oss.store import OssStore
 from handler.adapters.policy_file import load_policy
 from handler.credentials import Credentials
@@ -79,7 +80,7 @@ class Cloud:
     def __init__(self, oss: OssServer, green: GreenServer, records: list[dict[str, Any]], tmp_path: Path) -> None:
         self.oss, self.green, self.records = oss, green, records
         self._policy = tmp_path / "policy.yml"
-        self._session = oss2.Session()
+        self._session = OssSession()
 
     def run(
         self, policy: str, rights: Sequence[Right], *, versioned: bool, ledger: bool, event_name: str | None = None

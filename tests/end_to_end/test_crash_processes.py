@@ -9,6 +9,7 @@ from pathlib import Path
 import oss2
 import pytest
 
+from handler.adapters.oss.network import OssSession
 from scripts.localcloud.cloud import APPLICATION, FUNCTION_ROLE, REGION, LocalCloud
 from scripts.localcloud.fc.compute import Misbehaviour
 from scripts.localcloud.green.answer import HARMLESS, Answer, Asked
@@ -89,7 +90,7 @@ def test_copies_of_an_event_at_the_same_time_pay_once() -> None:
         misbehaviour=Misbehaviour(copies=3, shuffle_seed=1),
         timeout_s=30,
     ) as cloud:
-        session = oss2.Session()
+        session = OssSession()
         for number in range(6):
             word = list(STATUS_OF)[number % 3]
             connect(cloud, session, "uploads").put_object(f"{number}.png", picture(word, salt=str(number)))
@@ -105,7 +106,7 @@ def run(cloud: LocalCloud, reaper: Reaper, word: str, kill: int) -> tuple[str, i
     paid = cloud.green.billed
     reaper.calls.clear()
     reaper.kill_after = kill
-    session = oss2.Session()
+    session = OssSession()
     body, key = picture(word), f"{kill}.png"
     connect(cloud, session, "uploads").put_object(key, body)
     assert cloud.fc.wait_idle(IDLE_S)

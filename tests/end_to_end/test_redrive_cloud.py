@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-import oss2
 import pytest
 from click.testing import CliRunner
 
+from handler.adapters.oss.network import OssSession
 from scripts.cli import redrive
 from scripts.cli.__main__ import warden
 from scripts.localcloud.cloud import LocalCloud
@@ -51,7 +51,7 @@ def test_dead_letters_are_brought_to_their_end(tmp_path: Path, monkeypatch: pyte
         retry_delay_s=0,
         timeout_s=3,
     ) as cloud:
-        session = oss2.Session()
+        session = OssSession()
         uploads = connect(cloud, session, "uploads")
         for number in range(4):
             uploads.put_object(f"{number}.png", picture("NUDE" if number % 2 else "GOOD", salt=str(number)))

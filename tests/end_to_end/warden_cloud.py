@@ -18,6 +18,7 @@ from PIL import Image, PngImagePlugin
 
 from handler import index
 from handler.adapters.ledger import OssLedger
+from handler.adapters.oss.network import OssSession
 from handler.errors import InvocationFailed
 from handler.model import Finding
 from scripts.localcloud.green.answer import HARMLESS, Answer, Asked
@@ -122,7 +123,7 @@ class WardenCloud:
         self.log = io.StringIO()
         self.error: InvocationFailed | None = None
         self._tmp_path = tmp_path
-        self._session = oss2.Session()
+        self._session = OssSession()
         oss.observer = green.observer = self.watcher
         green.eyes = self._see
 

@@ -12,6 +12,7 @@ import pytest
 import requests
 from PIL import Image
 
+from handler.adapters.oss.network import OssSession
 from handler.errors import BadPolicy
 from scripts.localcloud.cloud import APPLICATION, REGION, LocalCloud, read_outcome
 from scripts.localcloud.eyes.script import load_script
@@ -60,7 +61,7 @@ def cloud(policy: Path, tmp_path: Path) -> Iterator[LocalCloud]:
 def uploads(cloud: LocalCloud) -> Iterator[oss2.Bucket]:
     """The application's client of the watched bucket."""
     credentials = oss2.credentials.StaticCredentialsProvider(APPLICATION.access_key_id, APPLICATION.access_key_secret)
-    session = oss2.Session()
+    session = OssSession()
     auth = oss2.ProviderAuthV4(credentials)
     yield oss2.Bucket(auth, cloud.oss.endpoint, cloud.bucket, session=session, region=REGION, is_path_style=True)
     session.session.close()

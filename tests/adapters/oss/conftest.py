@@ -6,6 +6,7 @@ from typing import Any
 import oss2
 import pytest
 
+from handler.adapters.oss.network import OssSession
 from handler.adapters.oss.store import OssStore
 from handler.credentials import Credentials
 from handler.meter import Meter
@@ -44,7 +45,7 @@ def script(server: OssServer) -> Script:
 def owner(running: OssServer) -> Callable[[str], oss2.Bucket]:
     """The owner's own clients, which no script watches."""
     keys = oss2.credentials.StaticCredentialsProvider(OWNER.access_key_id, OWNER.access_key_secret)
-    session = oss2.Session()
+    session = OssSession()
 
     def bucket(name: str) -> oss2.Bucket:
         return oss2.Bucket(

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from handler.adapters.dara import heed_network
 from handler.adapters.green import GreenModerator
 from handler.adapters.oss.connection import OssConnection
-from handler.adapters.oss.network import Detour, explain, is_this_machine
+from handler.adapters.oss.network import Detour, OssSession, explain, is_this_machine
 from handler.credentials import Credentials
 from handler.errors import NoVerdict, StoreUnavailable, WardenError
 from handler.meter import Meter
@@ -116,8 +116,7 @@ def test_nothing_of_the_local_cloud_leaves_this_machine(proxy: Proxy, tmp_path: 
         "otherwise: {none: quarantine}\nquarantine: {bucket: '${QUARANTINE_BUCKET}', prefix: held/}\n"
     )
     with LocalCloud(policy=policy, ledger_bucket="ledger", instances=1) as cloud:
-        session = oss2.Session()
-        session.session.trust_env = False
+        session = OssSession()
         auth = oss2.AuthV4(APPLICATION.access_key_id, APPLICATION.access_key_secret)
         bucket = oss2.Bucket(auth, cloud.oss.endpoint, "uploads", session=session, region=REGION, is_path_style=True)
         bucket.put_object("a.png", (Path("samples") / "sk_chelsea.jpg").read_bytes())

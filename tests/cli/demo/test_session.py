@@ -19,6 +19,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from handler.adapters.oss.network import OssSession
 from scripts.cli.__main__ import warden
 from scripts.cli.demo import command
 from scripts.cli.demo.pictures import gather
@@ -337,7 +338,7 @@ def upload(shown: str) -> None:
     found = re.search(r"endpoint (\S+), region (\S+),[^/]*?keys +(\S+) / (\S+)", shown)
     assert found
     endpoint, region, key_id, key = found.groups()
-    session = oss2.Session()
+    session = OssSession()
     bucket = oss2.Bucket(
         oss2.AuthV4(key_id, key), endpoint, "uploads", session=session, region=region, is_path_style=True
     )

@@ -14,6 +14,7 @@ import oss2
 import pytest
 from click.testing import CliRunner
 
+from handler.adapters.oss.network import OssSession
 from scripts.bench.overhead import PIXEL
 from scripts.cli.package import command
 from scripts.deploy.package import staging, wheels
@@ -84,7 +85,7 @@ def test_the_staged_tree_alone_handles_an_event(
 ) -> None:
     """On Python 3.10, loaded either way, with nothing but the package on the path, an upload is judged and tagged."""
     oss, green, records = servers
-    session = oss2.Session()
+    session = OssSession()
     auth = oss2.AuthV4(APPLICATION.access_key_id, APPLICATION.access_key_secret)
     bucket = oss2.Bucket(auth, oss.endpoint, "uploads", session=session, region=REGION, is_path_style=True)
     bucket.put_object(f"{loader}.png", PIXEL)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import oss2
 import pytest
 
+from handler.adapters.oss.network import OssSession
 from scripts.localcloud.oss.server import OssServer
 from scripts.localcloud.wire import Bystander, Identity
 from tests.localcloud.oss.oss_clients import OWNER, Connect, Events, auth_of, close_session
@@ -43,7 +44,7 @@ def connect(server: OssServer) -> Iterator[Connect]:
     sessions: list[oss2.Session] = []
 
     def make(name: str = "uploads", identity: Identity = OWNER, region: str = "ap-southeast-1") -> oss2.Bucket:
-        sessions.append(oss2.Session())
+        sessions.append(OssSession())
         return oss2.Bucket(
             auth_of(identity), server.endpoint, name, session=sessions[-1], region=region, is_path_style=True
         )

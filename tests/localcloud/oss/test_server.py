@@ -10,6 +10,7 @@ import oss2
 import pytest
 import requests
 
+from handler.adapters.oss.network import OssSession
 from scripts.localcloud.oss.server import OssServer
 from tests.localcloud.oss.oss_clients import OWNER, Connect, auth_of, close_session, drained, refusal
 
@@ -377,7 +378,7 @@ def test_unknown_operations_say_so(bucket: oss2.Bucket, server: OssServer) -> No
 
 def test_servers_share_nothing() -> None:
     """Two servers of one process may have buckets of one name, with different things in them."""
-    session = oss2.Session()
+    session = OssSession()
     with OssServer([OWNER]) as one, OssServer([OWNER]) as two:
         clients = []
         for server in (one, two):
