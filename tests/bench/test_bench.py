@@ -46,6 +46,7 @@ def test_a_cold_start_is_measured_on_the_package(packaged: Packaged) -> None:
     assert list(packaged.code.rglob("*.tmp")) == []
 
 
+@pytest.mark.exhaustive
 def test_the_overhead_is_measured_on_the_package(packaged: Packaged) -> None:
     """The function and the bare calls each handle every upload of the round, with the calls of the design."""
     result = measure_overhead(packaged.code, packaged.python, rounds=1, uploads=2)

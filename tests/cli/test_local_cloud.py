@@ -105,6 +105,7 @@ def test_upload_is_reported_and_a_signal_stops_all(policy: Path, tmp_path: Path,
         socket.create_connection(("127.0.0.1", int(oss["endpoint"].rpartition(":")[2])))
 
 
+@pytest.mark.exhaustive
 def test_closed_standard_output_stops_all(policy: Path, tmp_path: Path) -> None:
     """When nobody reads the outcomes any more (`| head -1`), the command ends without a traceback."""
     with started("--policy", policy.name, cwd=tmp_path) as process:

@@ -67,6 +67,7 @@ def test_a_call_that_nobody_read_is_counted_apart(ledgered: Ledgered, clock: Vir
     assert ledgered.billed <= 2
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", FAULTS)
 @pytest.mark.parametrize("bucket", ["uploads", seldom("versioned")])
 def test_a_service_that_is_never_read_is_asked_twice_a_delivery(

@@ -79,6 +79,7 @@ def test_processes_are_killed_after_every_call(word: str) -> None:
         assert cloud.fc.dead_letters == []
 
 
+@pytest.mark.exhaustive
 def test_copies_of_an_event_at_the_same_time_pay_once() -> None:
     """Each event is delivered three times at once, to three instances: one outcome and one payment each."""
     with LocalCloud(

@@ -43,6 +43,7 @@ def is_the_stated_window(cloud: WardenCloud, bucket: str, gap: int) -> bool:
     return bucket == "uploads" and gap < len(operations) and operations[gap] == "DeleteObject"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("bucket", BUCKETS)
 @pytest.mark.parametrize("after", ["GOOD", "NUDE"])
 @pytest.mark.parametrize("before", WORDS)

@@ -17,6 +17,7 @@ from tests.end_to_end.ledgered_cloud import Ledgered
 from tests.end_to_end.warden_cloud import WardenCloud, picture
 from tests.logs.log_engine import DEFAULT_ROWS, FOREIGN, LogEngine, Row
 
+pytestmark = pytest.mark.exhaustive
 MANY = DEFAULT_ROWS + 5
 MOST_DELIVERIES = 3
 POLICY = """\

@@ -38,6 +38,7 @@ class Inside:
         self.invoke = lambda payload: cloud.fc.invoke_async(payload.encode())
 
 
+@pytest.mark.exhaustive
 def test_dead_letters_are_brought_to_their_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After an outage every upload has its outcome, each paid once, however often it is redriven."""
     outage = Outage()

@@ -22,6 +22,7 @@ PART_S = 20.0
 TIMEOUT_S = 120.0
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("operation", "bucket"),
     [

@@ -115,6 +115,7 @@ def test_a_links_own_tags_are_kept(cloud: WardenCloud, bucket: str) -> None:
     assert cloud.tags(bucket, "link.png")["moderation-status"] == "unverified"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("bucket", BUCKETS)
 @pytest.mark.parametrize("word", WORDS)
 def test_tags_set_in_any_gap_are_kept(ledgered: Ledgered, word: str, bucket: str) -> None:
@@ -163,6 +164,7 @@ def set_tags(cloud: WardenCloud, bucket: str, key: str, tags: dict[str, str]) ->
     cloud.bucket(bucket)._do("PUT", bucket, key, data=body, params={"tagging": ""}).read()  # noqa: SLF001
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("word", "successor"), [("GOOD", "SPAM"), ("SPAM", "GOOD"), seldom("GOOD", "GOOD"), seldom("SPAM", "FLAG")]
 )

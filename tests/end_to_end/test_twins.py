@@ -138,6 +138,7 @@ def empty(cloud: WardenCloud, key: str) -> None:
         cloud.bucket("versioned").delete_object(key, params={"versionId": version})
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("word", "again"),
     [

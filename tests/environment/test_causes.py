@@ -55,6 +55,7 @@ def complaint(root: Path) -> str:
     return str(caught.value).splitlines()[0]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("copied")
 def test_a_proxy_that_refuses_is_named(root: Path, refusing: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not the package, which pip says that it could not find."""
@@ -62,6 +63,7 @@ def test_a_proxy_that_refuses_is_named(root: Path, refusing: str, monkeypatch: p
     assert complaint(root).startswith("cannot install core.txt (the proxy refuses to connect to the package index")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("copied")
 def test_a_proxy_that_is_not_there_is_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Port 1 has no listener."""

@@ -73,6 +73,7 @@ def test_half_made_environment_is_thrown_away(made_anew: Path) -> None:
     assert not (made_anew / "bin" / "left-behind").exists()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("copied")
 def test_failing_installation_says_what_and_why(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a package index the message names the lock file and repeats pip; nothing counts as made."""
@@ -85,6 +86,7 @@ def test_failing_installation_says_what_and_why(root: Path, monkeypatch: pytest.
     assert not (root / ".venv" / f"core-{VERSION}" / "stamp").exists()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("copied")
 def test_unpinned_hash_is_refused(root: Path) -> None:
     """A lock file whose packages carry no hash installs nothing."""

@@ -63,6 +63,7 @@ def test_without_an_index_none_is_asked(monkeypatch: pytest.MonkeyPatch) -> None
     assert len(pip_environments(PYTHON, "install")) == 1
 
 
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("configure", "copied")
 def test_a_configuration_for_the_user_breaks_nothing(tmp_path: Path) -> None:
     """`user = true`, a target and an index out of reach: the environment is made all the same."""

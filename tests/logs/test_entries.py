@@ -26,6 +26,7 @@ def test_any_text_has_an_end(text: str) -> None:
     assert list(find_documents(text.encode()))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("text", ['{"v": ' * 20_000, '{"v": "' * 20_000, '[{"v": 1, "x"' * 20_000])
 def test_what_is_made_to_be_slow_has_an_end(text: str) -> None:
     """A line in which everything seems to begin anew is read all the same."""

@@ -180,6 +180,7 @@ def test_parts_are_as_large_as_their_number_allows(store: OssStore) -> None:
 # --- the next delivery goes on ---
 
 
+@pytest.mark.exhaustive
 @every_source
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_killed_copy_is_carried_on(

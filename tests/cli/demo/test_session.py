@@ -149,6 +149,7 @@ def judged(session: Session) -> dict[str, Judged]:
     return {picture.key: session.judge(picture) for picture in gather([SAMPLES])}
 
 
+@pytest.mark.exhaustive
 def test_samples_end_as_the_default_policy_says(judged: dict[str, Judged]) -> None:
     """Clean photos pass; the dunes, the codes and the texts are acted on; each was paid for once."""
     assert {key: (each.status, each.rule) for key, each in judged.items()} == ENDS

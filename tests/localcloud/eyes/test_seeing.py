@@ -97,6 +97,7 @@ def test_text_in_a_drawing_is_read(eyes: ModelEyes) -> None:
     assert labels(eyes(svg.encode(), ASKED)) == ["contraband_gamble_tii"]
 
 
+@pytest.mark.exhaustive
 def test_several_at_once_see_the_same(eyes: ModelEyes) -> None:
     """Calls from several threads do not disturb one another."""
     names = ["txt_contact.png", "txt_gamble.png", "qr_clean.png", "sk_chelsea.jpg"] * 2
@@ -112,6 +113,7 @@ def test_what_is_no_image_is_refused(eyes: ModelEyes) -> None:
     assert caught.value.code == 407
 
 
+@pytest.mark.exhaustive
 def test_nothing_is_fetched_or_reported(tmp_path: Path) -> None:
     """Without a network the models see the same, and leave nothing at home: telemetry would keep a device id there."""
     shown = subprocess.run(  # noqa: S603 - started by the test
