@@ -1,10 +1,12 @@
 """The way to the vendor: proxies, `.netrc` and certificates, with both SDKs over real sockets."""
 
+import socket
 import socketserver
 import ssl
 import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
+from http.client import parse_headers
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -245,7 +247,7 @@ def intercepting(tmp_path: Path) -> Iterator[tuple[str, Path]]:
         def handle(self) -> None:
             try:
                 with terms.wrap_socket(self.connection, server_side=True) as encrypted:
-                    encrypted.recv(65_536)
+                    read_request(encrypted)
                     encrypted.sendall(b"HTTP/1.1 503 Busy\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
             except OSError:
                 return  # the client trusts nobody whom it doesn't know
@@ -254,6 +256,14 @@ def intercepting(tmp_path: Path) -> Iterator[tuple[str, Path]]:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield f"https://localhost:{server.server_address[1]}", certificate
         server.shutdown()
+
+
+def read_request(connection: socket.socket) -> None:
+    """Read one to its end: what is left unread breaks the connection off, and the answer with it."""
+    with connection.makefile("rb") as sent:
+        sent.readline()
+        headers = parse_headers(sent)
+        sent.read(int(headers.get("Content-Length", 0)))
 
 
 def self_signed(name: str) -> bytes:
