@@ -46,7 +46,7 @@ def check_policy(
 def packaged_place(policy: str) -> str:
     """Where the package keeps the file that POLICY names, relative to the code directory.
 
-    At its own path, if that leads below the template's folder; else (`../shared/site.yml`, `/srv/site.yml`) in a folder
+    At its own path, if that leads below the template's folder; else (`../common/site.yml`, `/srv/site.yml`) in a folder
     of its own. Of the setting alone: the package is made on one machine, and the function starts on another.
     """
     path = posixpath.normpath(policy)

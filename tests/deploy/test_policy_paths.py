@@ -71,7 +71,7 @@ FOUND: dict[str, Lay] = {
     "in the checkout itself": at("site.yml"),
     "deeper": at("policies/eu/site.yml"),
     "another folder": at("moderation/rules/site.yml"),
-    "../": at("../shared/site.yml"),
+    "../": at("../common/site.yml"),
     "../../": at("../../site.yml"),
     "../ back into the checkout": at("policies/site.yml", "../checkout/policies/site.yml"),
     "up and down": at("policies/site.yml", "policies/../policies/site.yml"),
@@ -199,7 +199,7 @@ def test_a_path_that_is_nearly_right_gets_a_hint(tmp_path: Path, spelling: str, 
 
 def test_a_policy_with_errors_is_refused_by_all_three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Wherever it lies; each names the error with its place."""
-    deployment = Deployment(tmp_path, at("../shared/site.yml"))
+    deployment = Deployment(tmp_path, at("../common/site.yml"))
     (deployment.checkout / deployment.policy).write_text("version: 2\nname: named\nrules: []\n")
     for said in (deployment.doctor(), deployment.package(monkeypatch)):
         assert "site.yml:1:10: version: unknown word '2'" in said
