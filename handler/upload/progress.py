@@ -150,7 +150,9 @@ class Progress:
     def links_left(self) -> tuple[StoredObject, ...]:
         """Those of the links that were listed that were not dealt with yet."""
         links = self.looked.links if self.looked is not None else ()
-        return tuple(link for link in links if name_of(link) not in self.links)
+        # A set: there may be thousands, and they are looked through once for each.
+        done = set(self.links)
+        return tuple(link for link in links if name_of(link) not in done)
 
     @property
     def takes_versions(self) -> bool:
