@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
+from scripts.cli.options import template_option
 from scripts.deploy.checkup import Diagnosis, Rights, examine
 from scripts.deploy.deployment import load_deployment
 from scripts.deploy.live import examine_account
-from scripts.environment.making import ROOT
 
 EXAMPLES = """\b
 Examples:
@@ -19,13 +19,7 @@ Examples:
 
 
 @click.command("doctor", epilog=EXAMPLES)
-@click.option(
-    "--template",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=ROOT / "template.yml",
-    help="The template to deploy [default: template.yml].",
-)
+@template_option
 @click.option(
     "--rights",
     metavar="DIR",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from scripts.cli.options import template_option
 from scripts.deploy.deployment import BadDeployment, load_deployment
 from scripts.environment.making import ROOT
 from scripts.logs.alarms import SHIPPED_DELIVERIES
@@ -24,13 +25,7 @@ Examples:
 
 
 @click.command("logs", epilog=EXAMPLES)
-@click.option(
-    "--template",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=ROOT / "template.yml",
-    help="The template to deploy [default: template.yml].",
-)
+@template_option
 @click.option(
     "--notify",
     metavar="NAME",

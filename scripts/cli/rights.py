@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
+from scripts.cli.options import template_option
 from scripts.deploy.deployment import BadDeployment, Deployment, load_deployment
 from scripts.deploy.documents import Document, gate_document, write_documents
-from scripts.environment.making import ROOT
 
 NOTES = """\
 Apply (docs/operations.md, step 4): *-trust.json and *-role.json make the two roles in RAM; uploaders-*.json goes to
@@ -25,13 +25,7 @@ Examples:
 
 
 @click.command("rights", epilog=EXAMPLES)
-@click.option(
-    "--template",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=ROOT / "template.yml",
-    help="The template to deploy [default: template.yml].",
-)
+@template_option
 @click.option(
     "--versioned", metavar="BUCKET", multiple=True, help="A watched bucket that has versions; may be repeated."
 )
