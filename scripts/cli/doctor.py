@@ -8,7 +8,7 @@ import click
 from scripts.cli.options import template_option
 from scripts.deploy.checkup import Diagnosis, Rights, examine
 from scripts.deploy.deployment import load_deployment
-from scripts.deploy.live import examine_account
+from scripts.deploy.live.account import examine_account
 
 EXAMPLES = """\b
 Examples:

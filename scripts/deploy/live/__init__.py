@@ -1,0 +1,1 @@
+"""What `warden doctor --live` asks the real account, one module a service."""

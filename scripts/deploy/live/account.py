@@ -1,0 +1,27 @@
+"""The whole account, asked with the keys in the environment: its buckets, and the moderation service once."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+
+from handler.credentials import Credentials
+from handler.errors import BadSettings
+from scripts.deploy.checkup import Diagnosis
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.live.buckets import Buckets, examine_buckets
+from scripts.deploy.live.moderation import ask_service
+
+
+def examine_account(deployment: Deployment, env: Mapping[str, str]) -> list[Diagnosis]:
+    """Ask with the keys in the environment (ALIBABA_CLOUD_ACCESS_KEY_ID and _SECRET). Reads only; one call is paid."""
+    try:
+        credentials = Credentials.find(None, env)
+    except BadSettings:
+        names = "ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET"
+        return [Diagnosis("error", f"--live needs keys of the account; set {names}")]
+    return [*_ask_each(deployment, credentials)]
+
+
+def _ask_each(deployment: Deployment, credentials: Credentials) -> Iterator[Diagnosis]:
+    with closing(Buckets(deployment, credentials)) as buckets:
+        yield from examine_buckets(deployment, buckets)
+        yield from ask_service(deployment, credentials, buckets)

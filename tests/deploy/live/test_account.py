@@ -1,0 +1,131 @@
+"""`warden doctor --live`: what is wrong with the account is found, with how to mend it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import oss2
+import pytest
+from click.testing import Result
+
+from handler.adapters.oss.network import OssSession
+from scripts.bench.overhead import PIXEL
+from scripts.localcloud.cloud import APPLICATION, REGION, SERVICE_ROLE, see_no_risk
+from scripts.localcloud.green.fetch import OssFetch
+from scripts.localcloud.green.server import GreenServer
+from scripts.localcloud.oss.server import OssServer
+from tests.deploy.checkout import Checkout
+
+KEYS = {
+    "ALIBABA_CLOUD_ACCESS_KEY_ID": APPLICATION.access_key_id,
+    "ALIBABA_CLOUD_ACCESS_KEY_SECRET": APPLICATION.access_key_secret,
+    "ALIBABA_CLOUD_SECURITY_TOKEN": "",
+}
+
+
+class Account:
+    """An account of the local cloud, and a deployment in it."""
+
+    def __init__(self, oss: OssServer, green: GreenServer, checkout: Checkout) -> None:
+        self.oss, self.green, self.checkout = oss, green, checkout
+
+    def examine(self, env: dict[str, str] | None = None) -> Result:
+        """Run the command with --live."""
+        return self.checkout.examine("--live", env=KEYS if env is None else env)
+
+    def upload(self) -> None:
+        """Put an image into the watched bucket."""
+        session = OssSession()
+        auth = oss2.AuthV4(APPLICATION.access_key_id, APPLICATION.access_key_secret)
+        bucket = oss2.Bucket(auth, self.oss.endpoint, "uploads", session=session, region=REGION, is_path_style=True)
+        bucket.put_object("a.png", PIXEL)
+        session.session.close()
+
+
+@pytest.fixture
+def account(checkout: Checkout) -> Iterator[Account]:
+    """The local cloud, reached by the endpoints of the template."""
+    with (
+        OssServer([APPLICATION, SERVICE_ROLE], region=REGION) as oss,
+        GreenServer(
+            [APPLICATION], fetch=OssFetch(oss.endpoint, REGION, SERVICE_ROLE), eyes=see_no_risk, region=REGION
+        ) as green,
+    ):
+        endpoints = f"OSS_ENDPOINT: {oss.endpoint}\n        GREEN_ENDPOINT: {green.endpoint}"
+        checkout.edit(("LOG_LEVEL: INFO", endpoints))
+        oss.create_bucket("uploads", versioned=True)
+        oss.create_bucket("quarantine")
+        oss.create_bucket("ledger")
+        yield Account(oss, green, checkout)
+
+
+def test_a_right_account_is_asked_and_pays_one_call(account: Account) -> None:
+    """Buckets are looked at, and the service judges one image."""
+    account.upload()
+    done = account.examine()
+    assert (done.exit_code, done.output) == (0, "nothing to mend (the account too), 0 warnings\n")
+    assert account.green.billed == 1
+
+
+def test_without_live_nobody_is_asked(account: Account) -> None:
+    """The default is offline, also where there are keys."""
+    account.upload()
+    assert account.checkout.examine(env=KEYS).exit_code == 0
+    assert account.green.calls == []
+
+
+def test_live_without_keys_says_which(account: Account) -> None:
+    """The variables are named."""
+    done = account.examine(dict.fromkeys(KEYS, ""))
+    assert done.exit_code == 1
+    assert "--live needs keys of the account; set ALIBABA_CLOUD_ACCESS_KEY_ID and" in done.output
+
+
+def test_what_is_wrong_with_the_buckets_is_found(account: Account) -> None:
+    """A bucket that is not there, one without versions, a versioned ledger, and an empty one."""
+    account.oss.reset()
+    account.oss.create_bucket("uploads")
+    account.oss.create_bucket("ledger", versioned=True)
+    done = account.examine()
+    assert done.exit_code == 1
+    assert "error: bucket quarantine: HTTP 404 NoSuchBucket" in done.output
+    assert "create it, or mend the name in template.yml" in done.output
+    assert "warning: bucket uploads: without versions an overwrite" in done.output
+    assert "error: ledger bucket ledger: its versioning is Enabled, and no claim in it would hold" in done.output
+    assert "warning: bucket uploads is empty: upload an image" in done.output
+
+
+def test_buckets_that_are_not_there_are_all_named(account: Account) -> None:
+    """Each is an error of its own."""
+    account.oss.reset()
+    done = account.examine()
+    assert "error: bucket uploads: HTTP 404 NoSuchBucket" in done.output
+    assert "error: ledger bucket ledger: HTTP 404 NoSuchBucket" in done.output
+    assert "error: bucket uploads cannot be listed: HTTP 404 NoSuchBucket" in done.output
+
+
+def test_a_service_that_may_not_read_the_bucket_is_found(account: Account) -> None:
+    """The step in the console that authorises it is named."""
+    account.upload()
+    account.oss.add_identity(replace(SERVICE_ROLE, rights=frozenset()))
+    done = account.examine()
+    assert "warning: no verdict on uploads/'a.png'" in done.output
+    assert "authorise it once (docs/operations.md, step 2)" in done.output
+
+
+def test_a_service_that_refuses_us_is_an_error(account: Account) -> None:
+    """Keys without the right to moderate are the operator's to mend."""
+    account.upload()
+    account.green.add_identity(replace(APPLICATION, rights=frozenset()))
+    done = account.examine()
+    assert done.exit_code == 1
+    assert "needs yundun-greenweb:ImageModeration" in done.output
+
+
+def test_an_unready_template_keeps_the_account_unasked(account: Account) -> None:
+    """What is wrong offline is mended first."""
+    account.upload()
+    account.checkout.edit(("memorySize: 256", "memorySize: 1"))
+    done = account.examine()
+    assert done.exit_code == 1
+    assert "the account is asked only once nothing is wrong offline" in done.output
+    assert account.green.calls == []
