@@ -83,6 +83,7 @@ class Warden:
             region=region,
             meter=meter,
             sleep=self.sleep,
+            custom_domains=self.settings.custom_domains,
         )
         moderator = GreenModerator(
             credentials,

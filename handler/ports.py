@@ -172,6 +172,12 @@ class Store(Protocol):
     def sign(self, found: StoredObject, *, expires_s: int) -> str:
         """A URL that reads exactly this object (and version) from the public network for that long."""
 
+    def check_link(self, found: StoredObject) -> None:
+        """Look whether it is the account that keeps signed URLs from being read, whatever is behind them.
+
+        Raises OperatorError where OSS says so; that no answer came, or another, says nothing.
+        """
+
 
 class Tags(Protocol):
     """The tags of an object (at most 10)."""

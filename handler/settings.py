@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from handler.errors import BadSettings
@@ -20,6 +20,7 @@ NAMES = (
     "WATCHED_BUCKETS",
     "MAX_DELIVERIES",
     "OSS_ENDPOINT",
+    "OSS_CUSTOM_DOMAINS",
     "GREEN_ENDPOINT",
     "GREEN_REGION",
     "GREEN_CALLS_A_SECOND",
@@ -38,6 +39,8 @@ class Settings:
     the function's `maxAsyncRetryAttempts`. Endpoints are URLs; `oss_endpoint` is None where the function's region
     decides, `ledger_bucket` where no ledger is kept. `policy_values` are the settings that a policy may name as
     `${NAME}`. `calls_a_second` is the account's limit at the moderation service, for all instances together.
+    `custom_domains` are the URLs, by bucket, of the customer's own names for buckets: what is signed for the moderation
+    service goes by them.
     """
 
     policy: str
@@ -51,6 +54,7 @@ class Settings:
     log_level: str
     log_details: bool
     calls_a_second: float = CALLS_A_SECOND
+    custom_domains: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def policy_values(self) -> dict[str, str]:
@@ -75,6 +79,7 @@ class Settings:
             log_level=_one_of(env, "LOG_LEVEL", LOG_LEVELS, "INFO", mistakes),
             log_details=_one_of(env, "LOG_DETAILS", ("true", "false"), "false", mistakes) == "true",
             calls_a_second=_calls_a_second(env, mistakes),
+            custom_domains=_custom_domains(env, mistakes),
         )
         if settings.ledger_bucket in {*settings.watched_buckets, settings.quarantine_bucket} - {None}:
             mistakes.append(
@@ -131,6 +136,23 @@ def _endpoint(env: Mapping[str, str], name: str, mistakes: list[str]) -> str | N
     if value and not _is_url(value):
         mistakes.append(f"{name}: {value!r} is no URL; one like https://oss-ap-southeast-1.aliyuncs.com would be right")
     return value or None
+
+
+def _custom_domains(env: Mapping[str, str], mistakes: list[str]) -> dict[str, str]:
+    """`BUCKET=URL`, with commas. A domain is mapped to one bucket ("Access OSS through a custom domain name")."""
+    domains: dict[str, str] = {}
+    for text in filter(None, map(str.strip, env.get("OSS_CUSTOM_DOMAINS", "").split(","))):
+        bucket, _, url = text.partition("=")
+        if not bucket or not _is_url(url) or urlsplit(url).path.strip("/"):
+            right = "BUCKET=URL, such as my-uploads=https://pictures.example.com"
+            mistakes.append(f"OSS_CUSTOM_DOMAINS: {text!r} is no bucket with the URL of its domain; {right}")
+        elif domains.setdefault(bucket, url.rstrip("/")) != url.rstrip("/"):
+            mistakes.append(f"OSS_CUSTOM_DOMAINS: {bucket!r} has two domains; name one")
+    watched = [name.strip() for name in env.get("WATCHED_BUCKETS", "").split(",")]
+    strangers = [bucket for bucket in domains if bucket not in watched]
+    unwatched = "is not in WATCHED_BUCKETS, so nothing of it is judged"
+    mistakes += [f"OSS_CUSTOM_DOMAINS: {bucket!r} {unwatched}" for bucket in strangers]
+    return domains
 
 
 def _is_url(value: str) -> bool:

@@ -40,6 +40,7 @@ def test_every_setting_is_read() -> None:
         "LEDGER_BUCKET": "ledger",
         "WATCHED_BUCKETS": " uploads, avatars ,,",
         "OSS_ENDPOINT": "http://127.0.0.1:9000",
+        "OSS_CUSTOM_DOMAINS": "uploads=https://pictures.example.com, avatars=http://a.example.com:8080/ ,",
         "GREEN_ENDPOINT": "https://green-cip-vpc.cn-shanghai.aliyuncs.com",
         "GREEN_REGION": "cn-shanghai",
         "GREEN_CALLS_A_SECOND": "50",
@@ -59,6 +60,7 @@ def test_every_setting_is_read() -> None:
         log_level="DEBUG",
         log_details=True,
         calls_a_second=50.0,
+        custom_domains={"uploads": "https://pictures.example.com", "avatars": "http://a.example.com:8080"},
     )
 
 
@@ -73,6 +75,24 @@ def test_limit_of_calls_that_is_none_is_refused(text: str) -> None:
     """With the value, and with what would be right."""
     [mistake] = mistakes(NEEDED | {"GREEN_CALLS_A_SECOND": text})
     assert mistake == f"GREEN_CALLS_A_SECOND: {text!r} is no number above 0; 20 is what the vendor names"
+
+
+@pytest.mark.parametrize(
+    "text", ["pictures.example.com", "uploads=pictures.example.com", "=https://a.b", "uploads=https://a.b/c", "uploads"]
+)
+def test_custom_domain_that_is_none_is_refused(text: str) -> None:
+    """With the value, and with what would be right."""
+    [mistake] = mistakes(NEEDED | {"OSS_CUSTOM_DOMAINS": text})
+    right = "BUCKET=URL, such as my-uploads=https://pictures.example.com"
+    assert mistake == f"OSS_CUSTOM_DOMAINS: {text!r} is no bucket with the URL of its domain; {right}"
+
+
+def test_custom_domains_are_one_for_each_watched_bucket() -> None:
+    """A second one, and one of another bucket, are slips."""
+    two = mistakes(NEEDED | {"OSS_CUSTOM_DOMAINS": "uploads=https://a.b,uploads=https://c.d"})
+    assert two == ["OSS_CUSTOM_DOMAINS: 'uploads' has two domains; name one"]
+    other = mistakes(NEEDED | {"OSS_CUSTOM_DOMAINS": "upload=https://a.b"})
+    assert other == ["OSS_CUSTOM_DOMAINS: 'upload' is not in WATCHED_BUCKETS, so nothing of it is judged"]
 
 
 def test_public_endpoint_follows_the_region() -> None:

@@ -97,11 +97,18 @@ class Judge:
         if ruled_out is not None:
             return ruled_out, True
         if found.version_id is not None or not found.is_current:
-            return self.judge_exactly(upload, found), found.is_pinned
+            return self._judge_by_link_alone(upload, found), found.is_pinned
         answer = self._ask(upload, None)
         if isinstance(answer, NoVerdict) and answer.kind is FailureKind.REJECTED:
             return self._ask_otherwise(upload, found, answer), False
         return answer, False
+
+    def _judge_by_link_alone(self, upload: Upload, found: StoredObject) -> Verdict | NoVerdict:
+        """Where every upload is judged by a link, an account that may hand out none must not look like bad pictures."""
+        answer = self.judge_exactly(upload, found)
+        if isinstance(answer, NoVerdict) and answer.kind is FailureKind.UNREADABLE:
+            self.store.check_link(found)
+        return answer
 
     def judge_exactly(self, upload: Upload, found: StoredObject) -> Verdict | NoVerdict:
         """Have this version judged, by a signed URL."""

@@ -24,6 +24,9 @@ from scripts.deploy.template.shape import FunctionShape
 
 # A call takes 0.3 to 1 s as a rule. What is reserved for more than twice that is a slip, or the limit is another.
 SLOW_UPLOAD_S = 2.0
+# "Regions and endpoints" of the OSS documentation: begins as the mainland's do, and is none of them.
+OUTSIDE_THE_MAINLAND = frozenset({"cn-hongkong"})
+_DOMAINS = "environmentVariables.OSS_CUSTOM_DOMAINS"
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost"})
 
 
@@ -76,6 +79,7 @@ def _examine_function(template: Template, function: FunctionShape, file: Path) -
     except BadSettings:
         return  # said by the check of the template, each with its place
     yield from _examine_endpoints(template, function, settings)
+    yield from _examine_links(template, function, settings)
     yield from _examine_suffixes(template, function)
     yield from _examine_reservation(template, function, settings)
     named = examine_policy(template, file.parent)
@@ -100,6 +104,27 @@ def _examine_endpoints(template: Template, function: FunctionShape, settings: Se
         if region not in (url.hostname or ""):
             message = f"{endpoint!r} is not of the region {region!r}; leave it out, or name that region's"
             yield _of_problem(template.problem(f"environmentVariables.{name}", message))
+
+
+def _examine_links(template: Template, function: FunctionShape, settings: Settings) -> Iterator[Diagnosis]:
+    """What has versions is judged by signed links, which the service reads from outside."""
+    for url in settings.custom_domains.values():
+        if urlsplit(url).scheme == "http" and urlsplit(url).hostname not in LOCAL_HOSTS:
+            yield _of_problem(template.problem(_DOMAINS, f"{url!r} is not encrypted; write https://"))
+        if "-internal." in url:
+            message = f"{url!r} answers only inside Alibaba Cloud's network, and the service reads from outside"
+            yield _of_problem(template.problem(_DOMAINS, f"{message}; name the bucket's own domain"))
+    if not function.region.startswith("cn-") or function.region in OUTSIDE_THE_MAINLAND:
+        return
+    for bucket in settings.watched_buckets:
+        if bucket not in settings.custom_domains:
+            own = f"{bucket}=https://{bucket}.oss-{function.region}.aliyuncs.com"
+            message = (
+                f"in mainland China OSS gives accounts since March 2025 no data over its public address, and what has "
+                f"versions is judged by a link to it: map a domain of your own to {bucket!r} and write "
+                f'"{bucket}=https://YOUR.DOMAIN", or "{own}" where your account is older'
+            )
+            yield Diagnosis("warning", str(template.problem(_DOMAINS, message)))
 
 
 def _examine_suffixes(template: Template, function: FunctionShape) -> Iterator[Diagnosis]:

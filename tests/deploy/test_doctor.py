@@ -62,6 +62,18 @@ MISTAKES: dict[str, tuple[tuple[str, str], str]] = {
         ("LOG_LEVEL: INFO", "OSS_ENDPOINT: http://oss-ap-southeast-1.aliyuncs.com"),
         "'http://oss-ap-southeast-1.aliyuncs.com' is not encrypted; write https://",
     ),
+    "a custom domain without encryption": (
+        ("LOG_LEVEL: INFO", "OSS_CUSTOM_DOMAINS: uploads=http://pictures.example.com"),
+        "'http://pictures.example.com' is not encrypted; write https://",
+    ),
+    "a custom domain that answers inside only": (
+        ("LOG_LEVEL: INFO", "OSS_CUSTOM_DOMAINS: uploads=https://uploads.oss-ap-southeast-1-internal.aliyuncs.com"),
+        "answers only inside Alibaba Cloud's network, and the service reads from outside; name the bucket's own domain",
+    ),
+    "a custom domain of a bucket that is not watched": (
+        ("LOG_LEVEL: INFO", "OSS_CUSTOM_DOMAINS: upload=https://pictures.example.com"),
+        "OSS_CUSTOM_DOMAINS: 'upload' is not in WATCHED_BUCKETS",
+    ),
     "a policy that is not there": (
         ("policies/default.yml", "policies/nothing.yml"),
         "the policy 'policies/nothing.yml' cannot be read (No such file or directory); known: default.yml; POLICY is",
@@ -86,6 +98,23 @@ def test_a_mistake_is_found(checkout: Checkout, mistake: str) -> None:
     assert done.exit_code == 1
     (line,) = [line for line in done.output.splitlines() if wanted in line]
     assert line.startswith(f"error: {checkout.folder}")
+
+
+@pytest.mark.parametrize(
+    ("region", "warns"), [("cn-hangzhou", True), ("cn-hongkong", False), ("ap-southeast-1", False)]
+)
+def test_in_mainland_china_links_need_a_domain(checkout: Checkout, region: str, *, warns: bool) -> None:
+    """A warning: only the account knows whether it is new. It is silent once a domain is named, be it the default."""
+    moved = ("region: ap-southeast-1", f"region: {region}")
+    checkout.edit(moved)
+    done = checkout.examine()
+    assert done.exit_code == 0
+    own = f"uploads=https://uploads.oss-{region}.aliyuncs.com"
+    assert (
+        f'map a domain of your own to \'uploads\' and write "uploads=https://YOUR.DOMAIN", or "{own}"' in done.output
+    ) == warns
+    checkout.edit(moved, ("LOG_LEVEL: INFO", f"OSS_CUSTOM_DOMAINS: {own}"))
+    assert "0 warnings" in checkout.examine().output
 
 
 def test_a_quarantine_inside_a_triggers_prefix_is_found(checkout: Checkout) -> None:

@@ -1,5 +1,8 @@
 """Every answer of the moderation service, through its real SDK, to its documented outcome."""
 
+import socket
+from typing import Any
+
 import pytest
 
 from scripts.localcloud.green.answer import Answer
@@ -195,3 +198,30 @@ def test_info_types_and_referer_reach_the_service(cloud: WardenCloud) -> None:
     assert asked.info_types == ("vlContent",)
     assert asked.referer == "www.example.com"
     assert asked.data_id == record["responseElements"]["requestId"]
+
+
+def test_links_that_the_account_may_not_hand_out_are_not_the_pictures_fault(cloud: WardenCloud) -> None:
+    """Where OSS gives data to nobody over its public address, the operator is told how to mend it; nothing is moved."""
+    cloud.oss.is_public_endpoint_open = False
+    record = cloud.upload("a.png", picture("GOOD"), bucket="versioned")
+    for delivery in (1, 2, 3):
+        (document,) = cloud.deliver(record, delivery=delivery)
+        assert document["outcome"]["status"] == "failed"
+        assert "PublicEndpointForbidden" in document["outcome"]["error"]
+        assert "name it in OSS_CUSTOM_DOMAINS" in document["outcome"]["error"]
+        assert cloud.error is not None
+    assert (cloud.keys("versioned"), cloud.held(), cloud.tags("versioned", "a.png")) == (["a.png"], [], {})
+
+
+def test_links_go_by_the_buckets_own_domain(cloud: WardenCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A domain of the bucket's own is what the service reads by, where the default address is closed."""
+    resolve, port = socket.getaddrinfo, cloud.oss.endpoint.rpartition(":")[2]
+
+    def resolve_ours(host: str, *others: Any, **named: Any) -> Any:  # noqa: ANN401  (as socket has it)
+        return resolve("127.0.0.1" if host == "pics.example" else host, *others, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve_ours)
+    cloud.oss.map_domain(f"pics.example:{port}", "versioned")
+    cloud.oss.is_public_endpoint_open = False
+    cloud.start(OSS_CUSTOM_DOMAINS=f"versioned=http://pics.example:{port}")
+    assert cloud.moderate("a.png", picture("SPAM"), bucket="versioned")["outcome"]["status"] == "flagged"

@@ -145,6 +145,10 @@ class Script:
         del expires_s
         return str(found.version_id)
 
+    def check_link(self, found: StoredObject) -> None:
+        """See Store."""
+        raise AssertionError(found)
+
     def delete(self, found: StoredObject) -> None:
         """See Store."""
         self.ask("delete", found.version_id or "")

@@ -42,6 +42,7 @@ class World:
         self.pauses: list[float] = []
         self.signed: list[tuple[StoredObject, int]] = []
         self.present: StoredObject | None = FOUND
+        self.refused: OperatorError | None = None
 
     def judge(self, upload: Upload, *, url: str | None, timeout_s: float) -> Verdict:
         """Answer the next."""
@@ -61,6 +62,12 @@ class World:
         if isinstance(self.url, Exception):
             raise self.url
         return self.url
+
+    def check_link(self, found: StoredObject) -> None:
+        """Whether the account may hand out links."""
+        assert found == OLDER
+        if self.refused is not None:
+            raise self.refused
 
     def head(self, bucket: str, key: str, version_id: str | None = None) -> StoredObject | None:
         """What is there."""
@@ -250,6 +257,25 @@ def test_link_that_can_not_be_signed_is_a_refusal() -> None:
     assert isinstance(answer, NoVerdict)
     assert (answer.kind, is_exact, world.asked) == (FailureKind.REJECTED, True, [])
     assert "no link can be signed for 'uploads/a.jpg': no such key in a URL" in str(answer)
+
+
+def test_an_account_that_may_hand_out_no_links_is_not_the_pictures_fault() -> None:
+    """Every picture would look unreadable: it is said, and nothing is done to them."""
+    world = World(no(FailureKind.UNREADABLE))
+    world.present = None
+    assert world.judging().judge(UPLOAD, OLDER)[0] is world.answers[0]
+    world.refused = OperatorError("no links")
+    with pytest.raises(OperatorError, match="no links"):
+        world.judging().judge(UPLOAD, OLDER)
+
+
+def test_a_refused_request_stays_refused_whatever_becomes_of_links() -> None:
+    """By name the bucket is read: that a link is not does not keep the policy from being applied."""
+    world = World(no(FailureKind.REJECTED), no(FailureKind.UNREADABLE))
+    world.present, world.refused = None, OperatorError("no links")
+    answer, _ = world.judging().judge(UPLOAD, FOUND)
+    assert isinstance(answer, NoVerdict)
+    assert answer.kind is FailureKind.REJECTED
 
 
 def test_pauses_are_left_to_chance() -> None:

@@ -160,6 +160,11 @@ class World:
         assert expires_s > 0
         return f"https://uploads.oss/a.png?versionId={found.version_id}"
 
+    def check_link(self, found: StoredObject) -> None:
+        """See Store. Links are read here."""
+        self.note("check link")
+        assert found.version_id is not None
+
     def read_tags(self, found: StoredObject, *, is_fresh: bool = False) -> dict[str, str]:
         """See Tags."""
         if is_fresh and not found.tag_count:

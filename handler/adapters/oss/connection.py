@@ -76,8 +76,11 @@ class OssConnection:
             reraise=True,
         )
 
-    def bucket(self, name: str, endpoint: str | None = None) -> oss2.Bucket:
-        """One Bucket object for a name and endpoint, all on one connection pool."""
+    def bucket(self, name: str, endpoint: str | None = None, *, is_custom_domain: bool = False) -> oss2.Bucket:
+        """One Bucket object for a name and endpoint, all on one connection pool.
+
+        `is_custom_domain`: the endpoint is a name of the customer's own for this one bucket.
+        """
         at = endpoint or self._endpoint
         if (name, at) not in self._buckets:
             with translated("reach", name, ""):
@@ -90,6 +93,7 @@ class OssConnection:
                     region=self._region,
                     # Only a local server is reached over plain HTTP, and it has no name for each bucket.
                     is_path_style=at.startswith("http://"),
+                    is_cname=is_custom_domain,
                 )
         return self._buckets[name, at]
 

@@ -34,6 +34,9 @@ UNCOPIABLE_CODES = frozenset({ARCHIVED_CODE, "OperationNotSupported", "ObjectNot
 TAKEN_CODES = frozenset({"FileAlreadyExists", "FileImmutable"})
 # A link whose target is missing, or is itself a link: there are no bytes behind the key.
 LINK_TARGET_CODES = frozenset({"SymlinkTargetNotExist", "InvalidTargetType"})
+# OSS gives data of this account to nobody over its public address (mainland regions, accounts since March 2025:
+# "Access OSS through a custom domain name").
+PUBLIC_ENDPOINT_FORBIDDEN = "PublicEndpointForbidden"
 HINTS = {
     "NoSuchBucket": "create the bucket, or mend its name in the settings",
     "InvalidAccessKeyId": "the credentials are not of this account; check the function's role",
@@ -44,8 +47,9 @@ HINTS = {
     "FileImmutable": "a retention policy (WORM) of the bucket keeps the object; until its time is over nobody can "
     "remove or overwrite it",
     "FileAlreadyExists": "something is there already, and nothing is overwritten",
-    "PublicEndpointForbidden": "this account may not read data over the default public endpoint; set OSS_ENDPOINT to "
-    "the internal one, or bind a domain of your own to the bucket",
+    PUBLIC_ENDPOINT_FORBIDDEN: "OSS gives data of this account to nobody over its public address; map a domain of your "
+    "own to the bucket, and name it in OSS_CUSTOM_DOMAINS (in a command: run it inside the region, with --endpoint the "
+    "internal one)",
     ARCHIVED_CODE: "an archived object has to be restored first",
     "KmsServiceNotEnabled": "the object or the bucket is encrypted by KMS, which this account has not activated",
     "InvalidEncryptionAlgorithmError": "the bucket or the object names an encryption that OSS does not have here",
@@ -60,6 +64,7 @@ RIGHTS = {
     "tag": "oss:PutObjectTagging",
     "copy": "oss:GetObject there, oss:PutObject and oss:PutObjectTagging where the copy goes, and kms:Decrypt and "
     "kms:GenerateDataKey on the key of what is encrypted by KMS",
+    "read by a link": "oss:GetObject",
     "read": "oss:GetObject, and kms:Decrypt on the key of what is encrypted by KMS",
     "list the unfinished copies of": "oss:ListMultipartUploads",
     "list the parts of": "oss:ListParts",

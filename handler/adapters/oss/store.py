@@ -4,7 +4,7 @@ Facts of the OSS API used here (vendor's API reference, not tried on a live acco
 HEAD on a deletion answers 404 with `x-oss-delete-marker`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from email.utils import formatdate
 from functools import partial
@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 import oss2
 from oss2.models import Tagging, TaggingRule
 
-from handler.adapters.oss.connection import OssConnection, call_once, translated
-from handler.adapters.oss.errors import LINK_TARGET_CODES
+from handler.adapters.oss.connection import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, OssConnection, call_once, translated
+from handler.adapters.oss.errors import LINK_TARGET_CODES, PUBLIC_ENDPOINT_FORBIDDEN, code_of
 from handler.credentials import Credentials
-from handler.errors import ObjectGone, OperatorError, StoreUnavailable
+from handler.errors import ObjectGone, OperatorError, StoreUnavailable, WardenError
 from handler.meter import Meter
 from handler.ports import StoredObject, VersionPage
 
@@ -39,13 +39,15 @@ ENCRYPTION = "x-oss-server-side-"
 THAWED = 'ongoing-request="false"'
 Answer = TypeVar("Answer")
 METHOD_NOT_ALLOWED = 405
+HTTP_REFUSED = 300
+CHECKED_LINK_S = 60
 
 
 class OssStore:
     """The buckets of uploads and of the quarantine, as one identity sees them.
 
     `endpoint` serves the calls; `public_endpoint` is written into signed URLs, because the moderation service reads
-    from outside the function's network. `sleep` pauses between tries.
+    from outside the function's network; `custom_domains` (bucket to URL) go before it. `sleep` pauses between tries.
     """
 
     def __init__(  # noqa: PLR0913  (the composition root names each)
@@ -57,9 +59,11 @@ class OssStore:
         region: str,
         meter: Meter,
         sleep: Callable[[float], None],
+        custom_domains: Mapping[str, str] | None = None,
     ) -> None:
         self.connection = OssConnection(credentials, endpoint=endpoint, region=region, meter=meter, sleep=sleep)
         self._public_endpoint = public_endpoint
+        self._custom_domains = custom_domains or {}
         # Buckets and folders in which this identity is known to be allowed to read tags: rights go by key.
         self._tags_readable: set[tuple[str, str]] = set()
 
@@ -112,9 +116,30 @@ class OssStore:
 
     def sign(self, found: StoredObject, *, expires_s: int) -> str:
         """See Store. Signing is local: no call."""
-        bucket = self._bucket(found.bucket, self._public_endpoint)
+        domain = self._custom_domains.get(found.bucket)
+        bucket = self.connection.bucket(
+            found.bucket, domain or self._public_endpoint, is_custom_domain=domain is not None
+        )
         with translated("sign a link to", found.bucket, found.key):
             return str(bucket.sign_url("GET", found.key, expires_s, params=version_of(found), slash_safe=True))
+
+    def check_link(self, found: StoredObject) -> None:
+        """See Store."""
+        try:
+            self.read_by_link(found)
+        except WardenError as exc:
+            if code_of(exc) == PUBLIC_ENDPOINT_FORBIDDEN:
+                raise
+
+    def read_by_link(self, found: StoredObject) -> None:
+        """Read the first byte by a signed URL, as whoever is given one does. Raises what any read does."""
+        url = self.sign(found, expires_s=CHECKED_LINK_S)
+        request = oss2.http.Request("GET", url, headers={"Range": "bytes=0-0"})
+        with translated("read by a link", found.bucket, found.key):
+            answer = self.connection.session.do_request(request, (CONNECT_TIMEOUT_S, READ_TIMEOUT_S))
+            if answer.status >= HTTP_REFUSED:
+                raise oss2.exceptions.make_exception(answer)
+            answer.read()
 
     def read_tags(self, found: StoredObject, *, is_fresh: bool = False) -> dict[str, str]:
         """See Tags. HEAD counts them only for who may read them: once for each folder it is asked whether we may."""
@@ -164,8 +189,8 @@ class OssStore:
         marker = {} if after is None else {"key_marker": key, "versionid_marker": after}
         return self._bucket(bucket).list_object_versions(prefix=key, max_keys=VERSIONS_A_PAGE, **marker)
 
-    def _bucket(self, name: str, endpoint: str | None = None) -> oss2.Bucket:
-        return self.connection.bucket(name, endpoint)
+    def _bucket(self, name: str) -> oss2.Bucket:
+        return self.connection.bucket(name)
 
     def _call(self, doing: str, bucket: str, key: str, call: Callable[[], Answer]) -> Answer:
         return self.connection.call(doing, bucket, key, call)

@@ -8,6 +8,7 @@ from handler.errors import BadSettings
 from scripts.deploy.checkup import Diagnosis
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.live.buckets import Buckets, examine_buckets
+from scripts.deploy.live.links import try_links
 from scripts.deploy.live.moderation import ask_service
 
 
@@ -24,4 +25,5 @@ def examine_account(deployment: Deployment, env: Mapping[str, str]) -> list[Diag
 def _ask_each(deployment: Deployment, credentials: Credentials) -> Iterator[Diagnosis]:
     with closing(Buckets(deployment, credentials)) as buckets:
         yield from examine_buckets(deployment, buckets)
+        yield from try_links(deployment, credentials, buckets)
         yield from ask_service(deployment, credentials, buckets)

@@ -23,17 +23,22 @@ class Buckets:
         """Give the connections back."""
         self._session.session.close()
 
+    @property
+    def endpoint(self) -> str:
+        """The public address of OSS in the region: the function's own answers inside Alibaba Cloud only."""
+        endpoint = self._deployment.settings.oss_endpoint or f"https://oss-{self._deployment.region}.aliyuncs.com"
+        return endpoint.replace("-internal.aliyuncs.com", ".aliyuncs.com")
+
     def open(self, name: str) -> oss2.Bucket:
         """A bucket, asked at the public address of its region."""
-        endpoint = self._deployment.settings.oss_endpoint or f"https://oss-{self._deployment.region}.aliyuncs.com"
+        endpoint = self.endpoint
         keys = self._credentials
         provider = oss2.credentials.StaticCredentialsProvider(
             keys.access_key_id, keys.access_key_secret, keys.security_token or None
         )
         return oss2.Bucket(
             oss2.ProviderAuthV4(provider),
-            # The function's address answers inside Alibaba Cloud only.
-            endpoint.replace("-internal.aliyuncs.com", ".aliyuncs.com"),
+            endpoint,
             name,
             session=self._session,
             region=self._deployment.region,

@@ -17,7 +17,7 @@ from scripts.localcloud.oss.front import Front
 from scripts.localcloud.oss.protocol import Answer, OssError, Request, error_answer, name_operation, refuse_bad_names
 from scripts.localcloud.oss.replication import replicate
 from scripts.localcloud.oss.rights import needed_actions, refuse_without_rights
-from scripts.localcloud.oss.signature import authenticate
+from scripts.localcloud.oss.signature import authenticate, is_link
 from scripts.localcloud.oss.store import Store
 from scripts.localcloud.wire import Bystander, Fault, Identity, Observer, WireCall
 
@@ -86,6 +86,10 @@ class OssServer:
         self.observer: Observer = observer or Bystander()
         self._identities = {identity.access_key_id: identity for identity in identities}
         self._expired: frozenset[str] = frozenset()
+        self._domains: dict[str, str] = {}
+        # Links of the default address are refused where not (mainland regions: "Access OSS through a custom domain
+        # name"). A link is taken for what comes from outside; here there is one address for both sides.
+        self.is_public_endpoint_open = True
         self._store = Store(region, account_id)
         self._front = Front(port, self._respond)
         self.endpoint = f"http://127.0.0.1:{self._front.port}"
@@ -115,14 +119,20 @@ class OssServer:
         self._front.settle()
 
     def reset(self) -> None:
-        """Drop every bucket; identities, observer and connections stay. Takes about a millisecond."""
+        """Drop every bucket and domain; identities, observer and connections stay. Takes about a millisecond."""
         self._store.clear()
+        self._domains.clear()
+        self.is_public_endpoint_open = True
 
     def create_bucket(self, bucket: str, *, versioned: bool = False) -> None:
         """Create a bucket without a request."""
         refuse_bad_names(bucket, "")
         created = self._store.create_bucket(bucket)
         created.versioning_status = "Enabled" if versioned else None
+
+    def map_domain(self, host: str, bucket: str) -> None:
+        """Serve a bucket under a custom domain name (with the port, where requests name it), its keys at the root."""
+        self._domains[host] = bucket
 
     def retain(self, bucket: str, *, keep: bool = True) -> None:
         """Put a bucket under a retention policy, or lift it (see Store.retain): 409 FileImmutable from now on."""
@@ -165,6 +175,8 @@ class OssServer:
 
     def _respond(self, method: str, target: str, headers: dict[str, str], body: bytes, source_ip: str) -> Answer | None:
         path, _, query = target.partition("?")
+        domain = self._domains.get(headers.get("host", ""))
+        path = path if domain is None else f"/{domain}{path}"  # signatures are made over bucket and key
         request = Request(method, path, query, headers, body, source_ip, _new_request_id())
         try:
             answer = self._serve(request)
@@ -181,6 +193,7 @@ class OssServer:
         else:
             identity = authenticate(request, self._identities, self._expired, self.region)
         refuse_bad_names(request.bucket, request.key)
+        self._refuse_default_address(request)
         if operation not in _OPERATIONS:
             raise OssError(400, "NotImplemented", f"The local OSS does not do {operation}.")
         actions = needed_actions(operation, request)
@@ -189,6 +202,12 @@ class OssServer:
             "oss", operation, actions, request.bucket, request.key, request.version_id, identity.access_key_id
         )
         return self._observe(wire_call, Call(operation, request, identity, self._store))
+
+    def _refuse_default_address(self, request: Request) -> None:
+        is_by_domain = request.headers.get("host", "") in self._domains
+        if not self.is_public_endpoint_open and is_link(request) and not is_by_domain:
+            message = "The bucket you are attempting to access must be addressed using a custom domain name."
+            raise OssError(400, "PublicEndpointForbidden", message)
 
     def _observe(self, wire_call: WireCall, call: Call) -> Answer | None:
         fault = self.observer.before(wire_call) or Fault()

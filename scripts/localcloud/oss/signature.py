@@ -62,6 +62,11 @@ def authenticate(
     return identity
 
 
+def is_link(request: Request) -> bool:
+    """Whether the signature is in the URL."""
+    return "x-oss-signature-version" in request.parameters
+
+
 def find_identity(
     identities: Mapping[str, Identity], expired: frozenset[str], access_key_id: str, token: str | None
 ) -> Identity:
@@ -92,7 +97,7 @@ def sign(secret: str, scope: str, string_to_sign: bytes) -> str:
 
 def _read_claim(request: Request) -> Claim:
     try:
-        if "x-oss-signature-version" in request.parameters:
+        if is_link(request):
             return _read_presigned(request.parameters)
         return _read_header(request.headers)
     except (KeyError, ValueError) as error:

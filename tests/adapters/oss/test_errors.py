@@ -173,7 +173,7 @@ def test_codes_without_a_class_are_mapped_too(status: int, code: str | None, exp
         (409, "FileAlreadyExists", "nothing is overwritten"),
         (403, "KmsServiceNotEnabled", "has not activated"),
         (400, "InvalidEncryptionAlgorithmError", "names an encryption"),
-        (400, "PublicEndpointForbidden", "set OSS_ENDPOINT to the internal one"),
+        (400, "PublicEndpointForbidden", "name it in OSS_CUSTOM_DOMAINS"),
     ],
 )
 def test_operator_is_told_what_to_mend(status: int, code: str, hint: str) -> None:

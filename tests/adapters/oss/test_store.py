@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import oss2
 import pytest
@@ -355,6 +356,64 @@ def test_signed_url_is_for_the_public_network(connect: Connect, owner: Owner) ->
     url = store.sign(look(store, "uploads", "a/b.jpg"), expires_s=60)
     assert url.startswith("https://uploads.oss-ap-southeast-1.aliyuncs.com/a/b.jpg?")
     assert "x-oss-expires=60" in url
+
+
+def test_signed_url_goes_by_the_buckets_own_domain(connect: Connect, owner: Owner) -> None:
+    """The bucket is no part of it; other buckets keep the public endpoint."""
+    owner("uploads").put_object("a/b.jpg", b"hello")
+    owner("versions").put_object("a.jpg", b"hello")
+    store = connect(
+        public_endpoint="https://oss-cn-hangzhou.aliyuncs.com", custom_domains={"uploads": "https://pics.example"}
+    )
+    url = store.sign(look(store, "uploads", "a/b.jpg"), expires_s=60)
+    assert url.startswith("https://pics.example/a/b.jpg?")
+    other = store.sign(look(store, "versions"), expires_s=60)
+    assert other.startswith("https://versions.oss-cn-hangzhou.aliyuncs.com/a.jpg?")
+
+
+# The SDK signs no blank ones, and its HTTP client folds dot segments before it asks.
+SIGNED_AND_ASKED_KEYS = [key for key in ODD_KEYS if key.strip() and not {".", ".."} & {*key.split("/")}]
+
+
+@pytest.fixture
+def domain(server: OssServer, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A domain of the bucket `versions` alone, which leads to the stand-in: its URL."""
+    resolve, port = socket.getaddrinfo, server.endpoint.rpartition(":")[2]
+
+    def resolve_ours(host: str, *others: Any, **named: Any) -> Any:  # noqa: ANN401  (as socket has it)
+        return resolve("127.0.0.1" if host == "pics.example" else host, *others, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve_ours)
+    server.map_domain(f"pics.example:{port}", "versions")
+    return f"http://pics.example:{port}"
+
+
+@pytest.mark.parametrize("key", SIGNED_AND_ASKED_KEYS, ids=lambda key: repr(key)[:24])
+def test_links_by_a_domain_are_read_where_the_default_ones_are_refused(
+    connect: Connect, server: OssServer, owner: Owner, domain: str, key: str
+) -> None:
+    """As OSS does in mainland regions: a version of any key, with a role's token."""
+    version = owner("versions").put_object(key, b"hello").versionid
+    server.is_public_endpoint_open = False
+    by_default = connect()
+    message = refusal(lambda: by_default.check_link(look(by_default, "versions", key, version)), OperatorError)
+    assert "PublicEndpointForbidden" in message
+    assert "map a domain of your own to the bucket, and name it in OSS_CUSTOM_DOMAINS" in message
+    store = connect(custom_domains={"versions": domain})
+    found = look(store, "versions", key, version)
+    store.check_link(found)
+    assert fetch(store.sign(found, expires_s=60)) == b"hello"
+
+
+def test_only_a_refusal_of_the_account_speaks_against_links(connect: Connect, server: OssServer, owner: Owner) -> None:
+    """What is gone, and what may not be read, says nothing of links: an uploader can bring both about."""
+    owner("uploads").put_object("a.jpg", b"hello")
+    store = connect()
+    found = look(store, "uploads")
+    owner("uploads").delete_object("a.jpg")
+    store.check_link(found)
+    server.add_identity(without("oss:GetObject"))
+    connect().check_link(found)
 
 
 @pytest.mark.parametrize("key", [" ", "\n", "\t \r"])

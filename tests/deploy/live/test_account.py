@@ -129,3 +129,13 @@ def test_an_unready_template_keeps_the_account_unasked(account: Account) -> None
     assert done.exit_code == 1
     assert "the account is asked only once nothing is wrong offline" in done.output
     assert account.green.calls == []
+
+
+def test_links_that_the_account_may_not_hand_out_are_found(account: Account) -> None:
+    """In mainland China: before every upload fails for it, with what to mend."""
+    account.upload()
+    account.oss.is_public_endpoint_open = False
+    done = account.examine()
+    assert done.exit_code == 1
+    assert "error: bucket uploads, by a signed link: could not read by a link uploads/'a.png'" in done.output
+    assert "map a domain of your own to the bucket, and name it in OSS_CUSTOM_DOMAINS" in done.output

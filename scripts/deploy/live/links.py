@@ -1,0 +1,44 @@
+"""Signed links: whether what has versions can be read by one, as the moderation service will."""
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import oss2
+
+from handler.adapters.oss.store import OssStore
+from handler.credentials import Credentials
+from handler.errors import WardenError
+from handler.meter import Meter
+from handler.ports import StoredObject
+from scripts.deploy.checkup import Diagnosis
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.live.buckets import Buckets
+
+
+def try_links(deployment: Deployment, credentials: Credentials, buckets: Buckets) -> Iterator[Diagnosis]:
+    """Read one byte of each watched bucket's first object by a link that is signed as the function signs them."""
+    endpoint = buckets.endpoint
+    store = OssStore(
+        credentials,
+        endpoint=endpoint,
+        public_endpoint=endpoint,
+        region=deployment.region,
+        meter=Meter(),
+        sleep=time.sleep,
+        custom_domains=deployment.settings.custom_domains,
+    )
+    with closing(store.connection.session.session):
+        for bucket in deployment.settings.watched_buckets:
+            yield from _try_link(store, buckets, bucket)
+
+
+def _try_link(store: OssStore, buckets: Buckets, bucket: str) -> Iterator[Diagnosis]:
+    try:
+        listed = buckets.open(bucket).list_objects_v2(max_keys=1).object_list
+        if listed:
+            store.read_by_link(StoredObject(bucket, listed[0].key, listed[0].etag, "", listed[0].size))
+    except oss2.exceptions.OssError:
+        return  # that it can't be listed is said where it is asked for
+    except WardenError as error:
+        yield Diagnosis("error", f"bucket {bucket}, by a signed link: {error}")
