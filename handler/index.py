@@ -13,10 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from handler.adapters.green import GreenModerator
-from handler.adapters.ledger import OssLedger
-from handler.adapters.oss.copying import OssQuarantine
-from handler.adapters.oss.store import OssStore
+from handler.adapters.imports import put_off
 from handler.adapters.policy_file import find_policy, load_policy
 from handler.credentials import Credentials
 from handler.errors import BadEvent, InvocationFailed, StoreUnavailable, WardenError
@@ -31,6 +28,12 @@ from handler.settings import Settings
 from handler.upload.holding import is_held
 from handler.upload.pipeline import moderate
 from handler.upload.progress import Services
+
+with put_off():
+    from handler.adapters.green import GreenModerator
+    from handler.adapters.ledger import OssLedger
+    from handler.adapters.oss.copying import OssQuarantine
+    from handler.adapters.oss.store import OssStore
 
 Answer = TypeVar("Answer")
 CODE = Path(__file__).resolve().parent.parent

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-RATIO_BUDGET = 1.25
+RATIO_BUDGET = 0.9
 SPEEDUP_BUDGET = 2.0
 MEMORY_BUDGET_MB = 128
 PROBE = Path(__file__).with_name("cold_probe.py")
