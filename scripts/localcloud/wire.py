@@ -1,6 +1,8 @@
 """What the stand-ins share: identities, the record of a wire call, and the means to watch a call or spoil it."""
 
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, Protocol
 
 
@@ -9,14 +11,26 @@ class Identity:
     """Somebody who may sign requests.
 
     With a `security_token` (STS), each request must carry exactly that token. `rights` are pairs of a RAM action
-    (`oss:GetObject`) and a resource pattern (`uploads/*`, `*` any run of characters; `*` alone for the moderation
-    API); None means every right.
+    (`oss:GetObject`) and a resource pattern (`uploads/*`, `functions/*`, `*` any run of characters; `*` alone for the
+    moderation API); None means every right.
     """
 
     access_key_id: str
     access_key_secret: str
     security_token: str | None = None
     rights: frozenset[tuple[str, str]] | None = None
+
+
+def has_right(identity: Identity, action: str, resource: str) -> bool:
+    """Tell whether the identity may do this."""
+    if identity.rights is None:
+        return True
+    return any(action == allowed and _pattern(where).fullmatch(resource) for allowed, where in identity.rights)
+
+
+@lru_cache(maxsize=1024)
+def _pattern(pattern: str) -> re.Pattern[str]:
+    return re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +42,7 @@ class WireCall:
     the call has none; `version_id` is the one that the request named.
     """
 
-    service: Literal["oss", "green"]
+    service: Literal["oss", "green", "fc"]
     operation: str
     actions: tuple[tuple[str, str], ...]
     bucket: str

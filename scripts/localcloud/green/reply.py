@@ -8,7 +8,7 @@ import json
 
 from handler.model import Finding
 from scripts.localcloud.green.answer import Answer, Asked
-from scripts.localcloud.green.http import Reply
+from scripts.localcloud.http import Reply
 
 MESSAGES = {
     200: "OK",

@@ -13,19 +13,21 @@ from types import TracebackType
 from typing import Final, final
 
 from handler.settings import CALLS_A_SECOND
-from scripts.localcloud.green import request
+from scripts.localcloud.acs3 import Unauthorized, authenticate
+from scripts.localcloud.green import request as parameters
 from scripts.localcloud.green.answer import Answer, Asked, Eyes, Refused
 from scripts.localcloud.green.fetch import DownloadTimedOut, Fetch, NotDownloaded, fetch_url
-from scripts.localcloud.green.http import PostServer, Reply
 from scripts.localcloud.green.image import check_image
 from scripts.localcloud.green.record import GreenCall, Record
 from scripts.localcloud.green.reply import error_reply, garbage_reply, reply_with
-from scripts.localcloud.green.signature import ACTION, RESOURCE, Unauthorized, authenticate, authorize
 from scripts.localcloud.green.throttle import Limiter, TokenBucket
-from scripts.localcloud.wire import Bystander, Fault, Identity, Observer, WireCall
+from scripts.localcloud.http import ApiServer, Reply, Request
+from scripts.localcloud.wire import Bystander, Fault, Identity, Observer, WireCall, has_right
 
 OPERATION: Final = "ImageModeration"
 VERSION: Final = "2022-03-02"
+ACTION: Final = "yundun-greenweb:ImageModeration"
+RESOURCE: Final = "*"
 DEFAULT_SERVICE: Final = "postImageCheckByVL_global"
 
 _SUCCESS = 200
@@ -72,7 +74,7 @@ class GreenServer:
         self.limiter: Limiter = TokenBucket(qps, clock)
         self._record = Record()
         self._stopping = threading.Event()
-        self._server = PostServer(self._respond, port)
+        self._server = ApiServer(self._respond, port)
         self.endpoint = f"http://127.0.0.1:{self._server.port}"
 
     def start(self) -> None:
@@ -116,12 +118,12 @@ class GreenServer:
         """How many calls are to be paid for."""
         return sum(call.billed for call in self.calls)
 
-    def _respond(self, headers: Mapping[str, str], body: bytes) -> Reply | None:
+    def _respond(self, request: Request) -> Reply | None:
         request_id = str(uuid.uuid4()).upper()
-        form = request.read_form(body)
-        asked = request.describe(form)
+        form = parameters.read_form(request.body)
+        asked = parameters.describe(form)
         try:
-            identity = self._admit(headers, body)
+            identity = self._admit(request)
         except Unauthorized as refusal:
             self._record.add(GreenCall(request_id, "", asked, refusal.status, refusal.code))
             return error_reply(refusal.status, refusal.code, refusal.message, request_id, self._host_id)
@@ -137,13 +139,17 @@ class GreenServer:
             return None
         return reply_with(answer, asked, request_id, self._host_id)
 
-    def _admit(self, headers: Mapping[str, str], body: bytes) -> Identity:
-        identity = authenticate(headers, body, self._identities, time.time())
+    def _admit(self, request: Request) -> Identity:
+        """Raises Unauthorized; 403 NoPermission (documented) where the identity lacks the right to ImageModeration."""
+        identity = authenticate(request, self._identities, time.time())
         if identity.access_key_id in self._expired:
             raise Unauthorized(400, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired.")
-        if (headers["x-acs-action"], headers["x-acs-version"]) != (OPERATION, VERSION):
+        named = request.headers["x-acs-action"], request.headers["x-acs-version"]
+        if (request.method, request.path, *named) != ("POST", "/", OPERATION, VERSION):
             raise Unauthorized(404, "InvalidAction.NotFound", "Specified api is not found, please check your url.")
-        authorize(identity)
+        if not has_right(identity, ACTION, RESOURCE):
+            why = f"You don't have permission. The right {ACTION} on {RESOURCE} is missing."
+            raise Unauthorized(403, "NoPermission", why)
         return identity
 
     def _spoil(self, fault: Fault, asked: Asked, request_id: str, identity: Identity) -> Reply | None:
@@ -164,7 +170,7 @@ class GreenServer:
         if not self.limiter.take():
             return Answer(code=_THROTTLED)
         try:
-            request.check(form, self._services)
+            parameters.check(form, self._services)
             image = self._download(asked)
             check_image(image)
             answer = self.eyes(image, asked)

@@ -19,9 +19,9 @@ from scripts.localcloud.oss.conditions import check_conditions, http_date, read_
 from scripts.localcloud.oss.encryption import refuse_unreadable
 from scripts.localcloud.oss.events import Arrival
 from scripts.localcloud.oss.protocol import Answer, OssError, refuse_bad_names, text, xml, xml_answer
-from scripts.localcloud.oss.rights import has_right
 from scripts.localcloud.oss.store import CRC64_HEADER, etag_of, modified_at
 from scripts.localcloud.oss.tags import read_tagging_xml, tagging_answer
+from scripts.localcloud.wire import has_right
 
 _NOT_SHOWN = ("x-oss-object-acl", "x-oss-symlink-target")
 # What a link answers of its target; all else is the link's own (HeadObject in the API reference). Whose

@@ -8,12 +8,9 @@ Everything done with a multipart upload, with a symbolic link or by appending is
 encrypts needs rights on its key, which only the object or its bucket names: `encryption.py` asks for them.
 """
 
-import re
-from functools import lru_cache
-
 from scripts.localcloud.oss.copysource import CopySource, read_copy_source
 from scripts.localcloud.oss.protocol import OssError, Request
-from scripts.localcloud.wire import Identity
+from scripts.localcloud.wire import Identity, has_right
 
 Action = tuple[str, str]
 
@@ -73,15 +70,3 @@ def refuse_without_rights(identity: Identity, actions: tuple[Action, ...]) -> No
     for action, resource in actions:
         if not has_right(identity, action, resource):
             raise OssError(403, "AccessDenied", f"You have no right to {action} on this resource.")
-
-
-def has_right(identity: Identity, action: str, resource: str) -> bool:
-    """Tell whether the identity may do this."""
-    if identity.rights is None:
-        return True
-    return any(action == allowed and _pattern(where).fullmatch(resource) for allowed, where in identity.rights)
-
-
-@lru_cache(maxsize=1024)
-def _pattern(pattern: str) -> re.Pattern[str]:
-    return re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL)

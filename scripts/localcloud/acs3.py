@@ -1,4 +1,4 @@
-"""ACS3-HMAC-SHA256: who signed a request, and whether they may call ImageModeration.
+"""ACS3-HMAC-SHA256: who signed a request.
 
 Sources of the codes: «documented» ones stand in the vendor's tables of common client errors (error codes of Mobile
 Push and PolarDB, help.aliyun.com 48054 and 51132; 15 minutes of skew are from the first). Other tables give other
@@ -14,10 +14,8 @@ from types import SimpleNamespace
 
 from alibabacloud_tea_openapi.utils import Utils
 
+from scripts.localcloud.http import Request
 from scripts.localcloud.wire import Identity
-
-ACTION = "yundun-greenweb:ImageModeration"
-RESOURCE = "*"
 
 _ALGORITHM = "ACS3-HMAC-SHA256"
 _AUTHORIZATION = re.compile(
@@ -39,16 +37,16 @@ class Unauthorized(Exception):
         self.message = message
 
 
-def authenticate(headers: Mapping[str, str], body: bytes, identities: Mapping[str, Identity], now_s: float) -> Identity:
-    """The identity that signed this POST of `/`.
+def authenticate(request: Request, identities: Mapping[str, Identity], now_s: float) -> Identity:
+    """The identity that signed this request.
 
-    `headers` have lower-case names. `identities` are found by access key id. `now_s` is the server's
-    time, seconds since 1970.
+    `identities` are found by access key id. `now_s` is the server's time, seconds since 1970.
     Raises Unauthorized: 400 IncompleteSignature, 404 InvalidAccessKeyId.NotFound, 400 InvalidTimeStamp.Format and
     .Expired, 400 SignatureDoesNotMatch (all documented), 400 MissingSecurityToken (seen in public bug reports),
     400 InvalidSecurityToken.MismatchWithAccessKey (unverified), SignatureDoesNotMatch for a wrong
     x-acs-content-sha256 (unverified).
     """
+    headers = request.headers
     match = _AUTHORIZATION.fullmatch(headers.get("authorization", ""))
     if match is None:
         raise _incomplete(f"the Authorization header must read {_ALGORITHM} Credential=…,SignedHeaders=…,Signature=…")
@@ -59,16 +57,8 @@ def authenticate(headers: Mapping[str, str], body: bytes, identities: Mapping[st
         raise Unauthorized(404, "InvalidAccessKeyId.NotFound", "Specified access key is not found.")
     _check_date(headers["x-acs-date"], now_s)
     _check_token(headers.get("x-acs-security-token"), identity)
-    _check_signature(headers, body, signed.split(";"), signature, identity)
+    _check_signature(request, signed.split(";"), signature, identity)
     return identity
-
-
-def authorize(identity: Identity) -> None:
-    """Raises Unauthorized, 403 NoPermission (documented), where the identity lacks the right to ImageModeration."""
-    if identity.rights is not None and (ACTION, RESOURCE) not in identity.rights:
-        raise Unauthorized(
-            403, "NoPermission", f"You don't have permission. The right {ACTION} on {RESOURCE} is missing."
-        )
 
 
 def _incomplete(why: str) -> Unauthorized:
@@ -109,12 +99,11 @@ def _check_token(token: str | None, identity: Identity) -> None:
         )
 
 
-def _check_signature(
-    headers: Mapping[str, str], body: bytes, signed: list[str], signature: str, identity: Identity
-) -> None:
-    digest = hashlib.sha256(body).hexdigest()
-    request = SimpleNamespace(method="POST", pathname="/", query={}, headers={name: headers[name] for name in signed})
-    expected = Utils.get_authorization(request, _ALGORITHM, digest, identity.access_key_id, identity.access_key_secret)
+def _check_signature(request: Request, signed: list[str], signature: str, identity: Identity) -> None:
+    digest = hashlib.sha256(request.body).hexdigest()
+    headers = {name: request.headers[name] for name in signed}
+    sent = SimpleNamespace(method=request.method, pathname=request.path, query=request.query, headers=headers)
+    expected = Utils.get_authorization(sent, _ALGORITHM, digest, identity.access_key_id, identity.access_key_secret)
     genuine = hmac.compare_digest(signature, expected.rpartition("=")[2])
     if not genuine or headers["x-acs-content-sha256"] != digest:
         raise Unauthorized(400, "SignatureDoesNotMatch", "Specified signature is not matched with our calculation.")

@@ -1,12 +1,24 @@
-"""HTTP of the moderation stand-in: POST requests in, bytes out, connections kept alive and closed at will."""
+"""HTTP of the stand-ins that speak JSON: requests in, bytes out, connections kept alive and closed at will."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
+from urllib.parse import parse_qsl, urlsplit
 
 from scripts.localcloud.listening import Listener
 
 _LARGEST_REQUEST_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An HTTP request. `path` is as it was sent, percent signs and all; header names are in lower case."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +30,12 @@ class Reply:
     body: bytes
 
 
-Respond = Callable[[Mapping[str, str], bytes], Reply | None]
-"""Headers with lower-case names, and the body -> what is answered. Called by many threads at once."""
+Respond = Callable[[Request], Reply | None]
+"""A request -> what is answered. Called by many threads at once."""
 
 
-class PostServer(Listener):
-    """Answers every POST with `respond`."""
+class ApiServer(Listener):
+    """Answers every GET and POST with `respond`."""
 
     def __init__(self, respond: Respond, port: int) -> None:
         super().__init__(port, _Handler)
@@ -35,18 +47,30 @@ class _Handler(BaseHTTPRequestHandler):
     # One packet per answer: header and body apart would wait 40 ms for the client's delayed acknowledgement.
     wbufsize = 64 * 1024
     disable_nagle_algorithm = True
-    server: PostServer
+    server: ApiServer
+
+    def do_GET(self) -> None:
+        self._answer()
 
     def do_POST(self) -> None:
+        self._answer()
+
+    def _answer(self) -> None:
         length = self.headers.get("Content-Length", "0")
         if not length.isdecimal() or int(length) > _LARGEST_REQUEST_BYTES:
             self.send_error(413)
             self.close_connection = True
             return
-        body = self.rfile.read(int(length))
-        headers = {name.lower(): value for name, value in self.headers.items()}
+        url = urlsplit(self.path)
+        request = Request(
+            method=self.command,
+            path=url.path,
+            query=dict(parse_qsl(url.query, keep_blank_values=True)),
+            headers={name.lower(): value for name, value in self.headers.items()},
+            body=self.rfile.read(int(length)),
+        )
         with self.server.answering():
-            reply = self.server.respond(headers, body)
+            reply = self.server.respond(request)
         if reply is None:
             self.close_connection = True
             return
