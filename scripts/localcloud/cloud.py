@@ -16,7 +16,9 @@ from handler.events import JUDGED_EVENTS
 from handler.log import EVENT
 from handler.policy.rules import Policy
 from handler.settings import CALLS_A_SECOND, Settings
+from scripts.localcloud.fc.api import FunctionApi
 from scripts.localcloud.fc.compute import FunctionCompute, Misbehaviour
+from scripts.localcloud.fc.deployed import describe_compute
 from scripts.localcloud.green.answer import HARMLESS, Answer, Asked, Eyes
 from scripts.localcloud.green.fetch import OssFetch
 from scripts.localcloud.green.server import GreenServer
@@ -52,12 +54,14 @@ class LocalCloud:
 
     Uploads to `bucket` invoke the function, whose code is this checkout's `handler`, or what is in `code_dir`, run by
     `python`. `policy` is the file to decide by. `role` is the function's; give it `rights` to have them enforced.
-    `observer` sees the wire calls of OSS and of the service. Without a `ledger_bucket` the function keeps no ledger.
+    `observer` sees the wire calls of OSS, of the service and of Function Compute's API. Without a `ledger_bucket` the
+    function keeps no ledger.
     `env` overrides the function's settings. `on_log` gets every line that the function prints, in another thread.
     `port` is that of OSS, 0 takes a free one.
 
     `loaded` is the policy as the function reads it. `outcomes` are the documents that the function has logged so far,
-    in order. `fc` tells when it is idle. Raises BadPolicy, BadSettings, and OSError where the port is taken; all before
+    in order. `fc` tells when it is idle; `fc_api` is what an operator's
+    commands ask. Raises BadPolicy, BadSettings, and OSError where the port is taken; all before
     anything runs.
     """
 
@@ -91,6 +95,7 @@ class LocalCloud:
     oss: OssServer = field(init=False)
     green: GreenServer = field(init=False)
     fc: FunctionCompute = field(init=False)
+    fc_api: FunctionApi = field(init=False)
 
     def __post_init__(self) -> None:
         settings = self._settings()
@@ -104,6 +109,10 @@ class LocalCloud:
             endpoints = {"OSS_ENDPOINT": self.oss.endpoint, "GREEN_ENDPOINT": self.green.endpoint}
             self.fc = self._make_fc(self.code_dir or _copy_handler(stack), endpoints | settings)
             stack.callback(self.fc.stop)
+            self.fc_api = FunctionApi(
+                [APPLICATION], compute=self.fc, deployed=describe_compute(self.fc), observer=self.observer
+            )
+            stack.callback(self.fc_api.stop)
             self._stack = stack.pop_all()
 
     def _settings(self) -> dict[str, str]:
@@ -165,6 +174,7 @@ class LocalCloud:
         self.oss.start()
         self.green.start()
         self.fc.start()
+        self.fc_api.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -180,6 +190,7 @@ class LocalCloud:
         return {
             "oss": {"endpoint": self.oss.endpoint, "region": REGION},
             "green": {"endpoint": self.green.endpoint},
+            "fc": {"endpoint": self.fc_api.endpoint, "function": self.fc.function_name},
             "access_key_id": APPLICATION.access_key_id,
             "access_key_secret": APPLICATION.access_key_secret,
             "buckets": {"uploads": self.bucket, "quarantine": self.quarantine_bucket, **ledger},

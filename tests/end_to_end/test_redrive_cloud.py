@@ -7,9 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from handler.adapters.oss.network import OssSession
-from scripts.cli import redrive
 from scripts.cli.__main__ import warden
-from scripts.localcloud.cloud import LocalCloud
+from scripts.localcloud.cloud import APPLICATION, LocalCloud
 from scripts.localcloud.wire import Fault, WireCall
 from tests.end_to_end.test_crash_processes import connect, see
 from tests.end_to_end.warden_cloud import POLICY, picture
@@ -29,13 +28,6 @@ class Outage:
     def after(self, call: WireCall, status: int) -> None:
         """Nothing."""
         del call, status
-
-
-class Inside:
-    """What Function Compute's API does with an event; tests/operations/test_redrive.py has the wire."""
-
-    def __init__(self, cloud: LocalCloud) -> None:
-        self.invoke = lambda payload: cloud.fc.invoke_async(payload.encode())
 
 
 @pytest.mark.exhaustive
@@ -61,7 +53,9 @@ def test_dead_letters_are_brought_to_their_end(tmp_path: Path, monkeypatch: pyte
         outage.is_down = False
         file = tmp_path / "dead.jsonl"
         file.write_text("\n".join(json.dumps(letter) for letter in cloud.fc.dead_letters * 2))
-        monkeypatch.setattr(redrive, "connect", lambda *_: Inside(cloud))
+        monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", APPLICATION.access_key_id)
+        monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", APPLICATION.access_key_secret)
+        monkeypatch.setenv("FC_ENDPOINT", cloud.fc_api.endpoint)
         for journal in ("one", "one", "two"):
             arguments = ["redrive", str(file), "--yes", "--journal", str(tmp_path / journal)]
             assert CliRunner().invoke(warden, arguments).exit_code == 0

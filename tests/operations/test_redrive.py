@@ -1,82 +1,29 @@
-"""`warden redrive`: dead letters shown, and sent again through a server that checks the signature."""
+"""`warden redrive`: dead letters shown, and sent again by the real SDK over real sockets."""
 
 import base64
 import gzip
-import hashlib
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from alibabacloud_tea_openapi.utils import Utils
 from click.testing import CliRunner, Result
 
 from handler.events import is_redriven, parse_event, read_records
 from scripts.cli.__main__ import warden
+from scripts.localcloud.wire import Fault, Identity
 from scripts.operations.dead_letters import mark
+from tests.fc.function_api import Api, open_api
 
-KEY_ID, SECRET = "LTAIoperator", "operator-secret"
-
-
-class FunctionApi(ThreadingHTTPServer):
-    """Takes InvokeFunction, and checks who signed it."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.taken: list[bytes] = []
-        self.status = 202
-
-
-class Handler(BaseHTTPRequestHandler):
-    """One request."""
-
-    server: FunctionApi
-
-    def do_POST(self) -> None:
-        """Verify as Function Compute does; then queue."""
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        signed = headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
-        request = SimpleNamespace(
-            method="POST", pathname=self.path, query={}, headers={name: headers[name] for name in signed}
-        )
-        digest = hashlib.sha256(body).hexdigest()
-        expected = Utils.get_authorization(request, "ACS3-HMAC-SHA256", digest, KEY_ID, SECRET)
-        assert headers["authorization"] == expected
-        assert headers["x-fc-invocation-type"] == "Async"
-        assert headers["x-acs-version"] == "2023-03-30"
-        assert self.path == "/2023-03-30/functions/bucket-warden/invocations"
-        answer = b"" if self.server.status == 202 else b'{"Code": "ResourceThrottled", "Message": "slow down"}'
-        if self.server.status == 202:
-            self.server.taken.append(body)
-        self.send_response(self.server.status)
-        self.send_header("Content-Length", str(len(answer)))
-        self.send_header("Content-Type", "application/json")
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Keep quiet."""
+OPERATOR = Identity("LTAIoperator", "operator-secret", rights=frozenset({("fc:InvokeFunction", "functions/*")}))
 
 
 @pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[FunctionApi]:
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     """A running Function Compute, and the operator's environment."""
-    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", KEY_ID)
-    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", SECRET)
-    with FunctionApi() as server:
-        monkeypatch.setenv("FC_ENDPOINT", f"http://127.0.0.1:{server.server_address[1]}")
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+    with open_api(monkeypatch, OPERATOR) as api:
+        yield api
 
 
 def event(key: str = "a.png") -> str:
@@ -132,7 +79,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_dry_run_shows_why_and_sends_nothing(api: FunctionApi, file: Path) -> None:
+def test_a_dry_run_shows_why_and_sends_nothing(api: Api, file: Path) -> None:
     """Every letter with its reason and its uploads; a hint how to send."""
     result = run(file)
     assert result.stdout.count("would send") == 2
@@ -142,29 +89,33 @@ def test_a_dry_run_shows_why_and_sends_nothing(api: FunctionApi, file: Path) -> 
     assert "2026-11-18T" in result.stdout
     assert "\\u202e" in result.stdout
     assert "--yes" in result.stderr
-    assert api.taken == []
+    assert api.compute.queued == []
     assert list(file.parent.iterdir()) == [file]
 
 
-def test_each_event_is_sent_once(api: FunctionApi, file: Path) -> None:
+def test_each_event_is_sent_once(api: Api, file: Path) -> None:
     """However often it is in the files, and however often the command is run."""
     run(file, "--yes")
-    assert [body.decode() for body in api.taken] == [marked(event()), marked(event("ä\u202e.png"))]
+    assert [body.decode() for body in api.compute.queued] == [marked(event()), marked(event("ä\u202e.png"))]
     assert run(file, "--yes").stdout.count("sent before") == 3
-    assert len(api.taken) == 2
+    assert len(api.compute.queued) == 2
 
 
-def test_a_second_failure_is_sent_again(api: FunctionApi, file: Path) -> None:
+def test_a_second_failure_is_sent_again(api: Api, file: Path) -> None:
     """Redriven, an event fails for good once more: that is another letter, whose payload is what was sent."""
     run(file, "--yes")
-    again = letter(api.taken[0].decode(), timestamp=1_795_000_900_000)
+    again = letter(api.compute.queued[0].decode(), timestamp=1_795_000_900_000)
     file.write_text(json.dumps(again) + "\n" + file.read_text())
     result = run(file, "--yes")
     assert result.stdout.startswith("sent ")
     assert result.stdout.count(f"same event as {file}:1") == 2
-    assert [body.decode() for body in api.taken] == [marked(event()), marked(event("ä\u202e.png")), marked(event())]
+    assert [body.decode() for body in api.compute.queued] == [
+        marked(event()),
+        marked(event("ä\u202e.png")),
+        marked(event()),
+    ]
     run(file, "--yes")
-    assert len(api.taken) == 3
+    assert len(api.compute.queued) == 3
 
 
 TIME = 1_795_000_000_000
@@ -174,7 +125,7 @@ TIME = 1_795_000_000_000
 @pytest.mark.parametrize("second", [TIME, None, "2026-11-25T12:00:00Z"])
 @pytest.mark.parametrize("first", [TIME, None])
 def test_each_failure_that_tells_no_later_time_is_sent_again(
-    api: FunctionApi, tmp_path: Path, first: int | None, second: object, *, is_on_top: bool
+    api: Api, tmp_path: Path, first: int | None, second: object, *, is_on_top: bool
 ) -> None:
     """Its time may be the first one's, missing, or in another form: what was not sent goes, and only once."""
     path = tmp_path / "dead.jsonl"
@@ -183,14 +134,14 @@ def test_each_failure_that_tells_no_later_time_is_sent_again(
         path.write_text("\n".join(json.dumps(each) for each in letters))
         assert run(path, "--yes").stdout.count("sent  ") == 1
         assert run(path, "--yes").stdout.count("sent  ") == 0
-        assert len(api.taken) == number
+        assert len(api.compute.queued) == number
         context = {**letter()["requestContext"], "requestId": f"1-redriven-{number}"}
-        again = letter(api.taken[0].decode(), timestamp=second, requestContext=context)
+        again = letter(api.compute.queued[0].decode(), timestamp=second, requestContext=context)
         letters.insert(0 if is_on_top else number, again)
 
 
 @pytest.mark.parametrize("is_on_top", [False, True])
-def test_letters_of_no_time_are_sent_one_a_run(api: FunctionApi, tmp_path: Path, *, is_on_top: bool) -> None:
+def test_letters_of_no_time_are_sent_one_a_run(api: Api, tmp_path: Path, *, is_on_top: bool) -> None:
     """Nobody can tell which of them is the newest, so none is passed over for good; one of an older time is."""
     path = tmp_path / "dead.jsonl"
     other_request = {**letter()["requestContext"], "requestId": "1-b"}
@@ -199,24 +150,24 @@ def test_letters_of_no_time_are_sent_one_a_run(api: FunctionApi, tmp_path: Path,
     path.write_text("\n".join(json.dumps(each) for each in (letters[::-1] if is_on_top else letters)))
     for sent in (1, 2, 3, 3):
         run(path, "--yes")
-        assert len(api.taken) == sent
+        assert len(api.compute.queued) == sent
 
 
 @pytest.mark.parametrize("first", [1, 2])
-def test_of_two_letters_of_an_event_the_newest_is_sent(api: FunctionApi, tmp_path: Path, first: int) -> None:
+def test_of_two_letters_of_an_event_the_newest_is_sent(api: Api, tmp_path: Path, first: int) -> None:
     """Wherever it stands, and whether the other is of before a redrive or of a double delivery."""
     path = tmp_path / "dead.jsonl"
     path.write_text("\n".join(json.dumps(letter(timestamp=at)) for at in (first, 3 - first)))
     lines = [json.loads(line) for line in run(path, "--yes", "--json").stdout.splitlines()]
     states = {line["timestamp"]: line["state"] for line in lines}
     assert states == {2: "sent", 1: f"same event as {path}:{3 - first}"}
-    assert len(api.taken) == 1
+    assert len(api.compute.queued) == 1
     path.write_text(json.dumps(letter(timestamp=first)))
     run(path, "--yes", "--journal", tmp_path / "other")
-    assert len(api.taken) == 2
+    assert len(api.compute.queued) == 2
 
 
-def test_the_same_request_that_fails_anew_is_another_letter(api: FunctionApi, tmp_path: Path) -> None:
+def test_the_same_request_that_fails_anew_is_another_letter(api: Api, tmp_path: Path) -> None:
     """Request id, time and payload together name a letter: each alone may come again."""
     path = tmp_path / "dead.jsonl"
     other_request = {**letter()["requestContext"], "requestId": "1-b"}
@@ -224,7 +175,7 @@ def test_the_same_request_that_fails_anew_is_another_letter(api: FunctionApi, tm
     for number, changes in enumerate(others, start=1):
         path.write_text(json.dumps(letter(**changes)))
         run(path, "--yes")
-        assert len(api.taken) == number
+        assert len(api.compute.queued) == number
 
 
 RECORD = json.loads(event())["events"][0]
@@ -238,12 +189,12 @@ FORMS = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_form_is_sent_marked(api: FunctionApi, tmp_path: Path, form: str) -> None:
+def test_every_form_is_sent_marked(api: Api, tmp_path: Path, form: str) -> None:
     """What the function reads of it is what it read before, in the same order, and it can tell that it is redriven."""
     path = tmp_path / "dead"
     path.write_text(json.dumps(letter(FORMS[form])))
     run(path, "--yes")
-    (body,) = api.taken
+    (body,) = api.compute.queued
     assert is_redriven(body)
     assert [str(r) for r in parse_event(body)] == [str(r) for r in parse_event(as_native(FORMS[form]))]
     assert mark(body.decode()) == body.decode()
@@ -254,7 +205,7 @@ def as_native(payload: str) -> bytes:
     return json.dumps({"events": [record for _, record in read_records(payload.encode())]}).encode()
 
 
-def test_an_event_with_no_room_for_the_mark_is_sent_as_it_was(api: FunctionApi, tmp_path: Path) -> None:
+def test_an_event_with_no_room_for_the_mark_is_sent_as_it_was(api: Api, tmp_path: Path) -> None:
     """Function Compute takes 128 KB, and a few bytes are no reason to leave an upload without an end."""
     path = tmp_path / "dead"
     padded = {**RECORD, "padding": ""}
@@ -263,19 +214,19 @@ def test_an_event_with_no_room_for_the_mark_is_sent_as_it_was(api: FunctionApi, 
     assert len(payload) == 128 * 1024
     path.write_text(json.dumps(letter(payload)))
     assert "sent as it was: with its mark it would have 131088 bytes" in run(path, "--yes").stdout
-    assert [body.decode() for body in api.taken] == [payload]
+    assert [body.decode() for body in api.compute.queued] == [payload]
 
 
-def test_what_is_refused_is_sent_the_next_time(api: FunctionApi, file: Path) -> None:
+def test_what_is_refused_is_sent_the_next_time(api: Api, file: Path) -> None:
     """Nothing is lost where Function Compute does not take it."""
-    api.status = 429
+    api.spoiler.fault = Fault(status=429, code="ResourceThrottled")
     assert "refused: Function Compute says ResourceThrottled (HTTP 429)" in run(file, "--yes", code=1).stdout
-    api.status = 202
+    api.spoiler.fault = None
     run(file, "--yes")
-    assert len(api.taken) == 2
+    assert len(api.compute.queued) == 2
 
 
-def test_no_answer_is_no_success(api: FunctionApi, file: Path) -> None:
+def test_no_answer_is_no_success(api: Api, file: Path) -> None:
     """Where nobody listens, nothing counts as sent."""
     del api
     result = run(file, "--yes", "--endpoint", "http://127.0.0.1:1", code=1)
@@ -297,26 +248,26 @@ STRANGE = {
 
 
 @pytest.mark.parametrize("kind", STRANGE)
-def test_what_is_no_letter_of_ours_is_left_alone(api: FunctionApi, tmp_path: Path, kind: str) -> None:
+def test_what_is_no_letter_of_ours_is_left_alone(api: Api, tmp_path: Path, kind: str) -> None:
     """It is named, with its place, and not sent; the others are."""
     path = tmp_path / "dead.jsonl"
     path.write_text(STRANGE[kind] + "\n" + json.dumps(letter()) + "\n")
     result = run(path, "--yes", code=1)
     assert f"left alone  {path}:1: " in result.stdout
-    assert len(api.taken) == 1
+    assert len(api.compute.queued) == 1
 
 
 @pytest.mark.parametrize("key", ["a\u2028b.png", "a\x85b.png"])
-def test_only_a_newline_ends_a_letter(api: FunctionApi, tmp_path: Path, key: str) -> None:
+def test_only_a_newline_ends_a_letter(api: Api, tmp_path: Path, key: str) -> None:
     """JSON lets other ends of lines stand inside a key; a file may begin with the mark of its encoding."""
     letters = [json.dumps(letter(event(name)), ensure_ascii=False) for name in (key, "b.png")]
     path = tmp_path / "letters.jsonl"
     path.write_text("\n".join(letters), "utf-8-sig")
     run(path, "--yes")
-    assert [body.decode() for body in api.taken] == [marked(event(key)), marked(event("b.png"))]
+    assert [body.decode() for body in api.compute.queued] == [marked(event(key)), marked(event("b.png"))]
 
 
-def test_a_file_of_another_encoding_names_no_other_key(api: FunctionApi, tmp_path: Path) -> None:
+def test_a_file_of_another_encoding_names_no_other_key(api: Api, tmp_path: Path) -> None:
     """What is no UTF-8 is left alone: sent with a key that is guessed, the upload would be lost and noted as sent."""
     path = tmp_path / "letters.jsonl"
     path.write_text(
@@ -324,13 +275,13 @@ def test_a_file_of_another_encoding_names_no_other_key(api: FunctionApi, tmp_pat
     )
     result = run(path, "--yes", code=1)
     assert "left alone" in result.stdout
-    assert [body.decode() for body in api.taken] == [marked(event("b.png"))]
+    assert [body.decode() for body in api.compute.queued] == [marked(event("b.png"))]
 
 
 @pytest.mark.parametrize(
     "form", ["one", "list", "base64", "base64 lines", "glued", "gzip", "entries", "list of entries"]
 )
-def test_the_forms_of_a_file(api: FunctionApi, tmp_path: Path, form: str) -> None:
+def test_the_forms_of_a_file(api: Api, tmp_path: Path, form: str) -> None:
     """One letter, a list of them, what a queue's message wraps in base64, or as the log service exports them."""
     del api
     wrapped = base64.b64encode(json.dumps(letter()).encode()).decode()
@@ -354,7 +305,7 @@ def test_the_forms_of_a_file(api: FunctionApi, tmp_path: Path, form: str) -> Non
 
 
 @pytest.mark.parametrize("form", ["a line", "glued", "a list", "gzip"])
-def test_a_letter_cut_short_is_told(api: FunctionApi, tmp_path: Path, form: str) -> None:
+def test_a_letter_cut_short_is_told(api: Api, tmp_path: Path, form: str) -> None:
     """What is whole is sent; the rest is named and counted, and the exit code says so."""
     whole, cut = json.dumps(letter()), json.dumps(letter(event("b.png")))[:200]
     text = {"a line": f"{cut}\n{whole}", "glued": f"{whole}{cut}", "a list": f"[{whole}, {cut}", "gzip": whole}[form]
@@ -363,15 +314,15 @@ def test_a_letter_cut_short_is_told(api: FunctionApi, tmp_path: Path, form: str)
     result = run(path, "--yes", code=1)
     assert "it could not be read: " in result.stdout
     assert "1 of " in result.stderr
-    assert len(api.taken) == (form != "gzip")
+    assert len(api.compute.queued) == (form != "gzip")
 
 
-def test_a_file_without_letters_is_told(api: FunctionApi, tmp_path: Path) -> None:
+def test_a_file_without_letters_is_told(api: Api, tmp_path: Path) -> None:
     """Nothing read is not "all is sent"."""
     path = tmp_path / "dead"
     path.write_text("\n")
     assert f"there is no dead letter in {path}" in run(path, "--yes", code=1).stderr
-    assert api.taken == []
+    assert api.compute.queued == []
 
 
 @pytest.mark.parametrize(
@@ -384,23 +335,23 @@ def test_a_file_without_letters_is_told(api: FunctionApi, tmp_path: Path) -> Non
         ({"responsePayload": None}, "UnhandledInvocationError"),
     ],
 )
-def test_a_letter_that_says_little(api: FunctionApi, tmp_path: Path, changes: dict[str, Any], shown: str) -> None:
+def test_a_letter_that_says_little(api: Api, tmp_path: Path, changes: dict[str, Any], shown: str) -> None:
     """What is missing is said, and the event is sent all the same."""
     path = tmp_path / "dead"
     path.write_text(json.dumps(letter(**changes)))
     assert shown in run(path, "--yes").stdout
-    assert len(api.taken) == 1
+    assert len(api.compute.queued) == 1
 
 
-def test_too_long_an_event_is_refused(api: FunctionApi, tmp_path: Path) -> None:
+def test_too_long_an_event_is_refused(api: Api, tmp_path: Path) -> None:
     """Function Compute takes 128 KB."""
     path = tmp_path / "dead"
     path.write_text(json.dumps(letter(event("x" * 140_000))))
     assert "takes 131072" in run(path, "--yes", code=1).stdout
-    assert api.taken == []
+    assert api.compute.queued == []
 
 
-def test_it_has_to_be_said_where_to(api: FunctionApi, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_has_to_be_said_where_to(api: Api, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An endpoint, or the account that makes one; and keys."""
     del api
     monkeypatch.delenv("FC_ENDPOINT")

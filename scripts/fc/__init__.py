@@ -1,0 +1,1 @@
+"""Function Compute, asked with the vendor's SDK."""
