@@ -13,6 +13,8 @@ from scripts.cli.policy.group import group as policy
 from scripts.cli.redrive import command as redrive
 from scripts.cli.restore import command as restore
 from scripts.cli.rights import command as rights
+from scripts.cli.start import command as start
+from scripts.cli.stop import command as stop
 
 EXAMPLES = """\b
 Examples:
@@ -42,6 +44,8 @@ warden.add_command(rights)
 warden.add_command(find)
 warden.add_command(redrive)
 warden.add_command(restore)
+warden.add_command(start)
+warden.add_command(stop)
 
 if __name__ == "__main__":
     warden(prog_name="scripts/warden")

@@ -1,10 +1,17 @@
 """What several commands take alike."""
 
+import os
+import re
 from pathlib import Path
+from typing import Any
 
 import click
 
+from handler.credentials import Credentials
+from handler.errors import BadSettings
 from scripts.environment.making import ROOT
+from scripts.fc.client import FunctionClient, name_endpoint
+from scripts.operations.account import KEYS
 
 template_option = click.option(
     "--template",
@@ -13,3 +20,44 @@ template_option = click.option(
     default=ROOT / "template.yml",
     help="The template to deploy [default: template.yml].",
 )
+
+
+def function_options(command: Any) -> Any:  # noqa: ANN401  (click's decorators are untyped in this)
+    """The options by which a command finds the deployed function; `connect_function` takes them."""
+    for option in (
+        click.option("--region", envvar="GREEN_REGION", show_envvar=True, default="ap-southeast-1", show_default=True),
+        click.option("--endpoint", envvar="FC_ENDPOINT", show_envvar=True, help="Of Function Compute, as a URL."),
+        click.option(
+            "--account", envvar="FC_ACCOUNT", show_envvar=True, help="The id of your account; makes the endpoint."
+        ),
+        click.option("--function", default="bucket-warden", show_default=True, help="The function's name."),
+    ):
+        command = option(command)
+    return command
+
+
+def find_endpoint(account: str | None, endpoint: str | None, region: str) -> str:
+    """Where Function Compute is asked, as a URL. Raises UsageError."""
+    if endpoint:
+        if not re.match(r"https?://[^/]", endpoint):
+            raise click.BadParameter(f"{endpoint!r} is no URL; write https://HOST", param_hint="--endpoint")
+        return endpoint
+    if not account:
+        raise click.UsageError("say whose function it is: --account ID, or --endpoint URL")
+    if not re.fullmatch(r"[0-9]+", account):
+        raise click.BadParameter(f"{account!r} is no id of an account; it has 16 digits", param_hint="--account")
+    return name_endpoint(account, region)
+
+
+def connect_function(function: str, account: str | None, endpoint: str | None, region: str) -> FunctionClient:
+    """A client with the keys of the environment. Raises UsageError, and BadSettings without keys."""
+    url = find_endpoint(account, endpoint, region)
+    return FunctionClient(find_keys(), endpoint=url, region=region, function=function)
+
+
+def find_keys() -> Credentials:
+    """The keys of the environment. Raises BadSettings, which names the variables."""
+    try:
+        return Credentials.find(None, os.environ)
+    except BadSettings as exc:
+        raise BadSettings(f"no credentials in the environment; set {KEYS}") from exc

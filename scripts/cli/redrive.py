@@ -1,21 +1,26 @@
 """`warden redrive`: dead letters, read and sent again."""
 
 import json
-import os
+from collections import Counter
+from contextlib import nullcontext
 from dataclasses import asdict
 from math import inf
 from pathlib import Path
 
 import click
 
-from handler.credentials import Credentials
 from handler.errors import WardenError
+from scripts.cli.options import connect_function, function_options
 from scripts.operations.account import explained
 from scripts.operations.dead_letters import Letter, Strange, read_letters
 from scripts.operations.invoking import MOST_EVENT_BYTES, Invoker
+from scripts.operations.journal import Journal, open_journal, read_journal
 from scripts.workbench.terminal import open_console, styled
 
 LEFT = 1
+# What becomes of a letter, by its first words; and what a person has to look at.
+KINDS = ("sent before", "sent", "would send", "same event", "left alone", "refused")
+BAD = ("left alone", "refused")
 EXAMPLES = """\b
 Examples:
   scripts/warden redrive dead-letters.jsonl
@@ -27,13 +32,11 @@ Examples:
 @click.argument(
     "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
-@click.option("--function", default="bucket-warden", show_default=True, help="The function's name.")
-@click.option("--account", envvar="FC_ACCOUNT", show_envvar=True, help="The id of your account; makes the endpoint.")
-@click.option("--endpoint", envvar="FC_ENDPOINT", show_envvar=True, help="Of Function Compute, as a URL.")
-@click.option("--region", envvar="GREEN_REGION", show_envvar=True, default="ap-southeast-1", show_default=True)
+@function_options
 @click.option("--journal", type=click.Path(dir_okay=False, path_type=Path), help="What was sent [default: FILE.sent].")
 @click.option("--yes", is_flag=True, help="Send. Without this, only show.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a letter instead.")
+@click.option("--quiet", is_flag=True, help="Print only what was left alone or refused, and the summary.")
 def command(  # noqa: PLR0913  (click hands over each option by its name)
     *,
     files: tuple[Path, ...],
@@ -44,6 +47,7 @@ def command(  # noqa: PLR0913  (click hands over each option by its name)
     journal: Path | None,
     yes: bool,
     as_json: bool,
+    quiet: bool,
 ) -> None:
     """Show why events failed for good, and send them again.
 
@@ -52,40 +56,44 @@ def command(  # noqa: PLR0913  (click hands over each option by its name)
     event is sent once in a run, by its newest letter; the letters that were sent are noted in a journal beside the
     first FILE, and not sent again. An event that fails for good once more makes a new letter, which is. Events are sent
     marked as redriven, so that the function does not take them for given up. What is no dead letter of this function is
-    named and left alone. Without --yes nothing is sent.
+    named and left alone. Without --yes nothing is sent. Two runs with one journal don't meet: the second ends at once.
 
-    Exit codes: 0 all is sent (or would be), 1 something was left alone, could not be read or was refused, or there was
-    no letter at all, 2 the command line is wrong.
+    Exit codes: 0 all is sent (or would be, or was before), 1 something was left alone, could not be read or was
+    refused, or there was no letter at all, or another run has the journal, 2 the command line is wrong.
     """
-    journal = journal or files[0].with_name(files[0].name + ".sent")
-    sent = set(journal.read_text().split()) if journal.exists() else set()
-    invoker = None
-    if yes:
-        with explained():
-            invoker = connect(function, account, endpoint, region)
-    left = 0
+    path = journal or files[0].with_name(files[0].name + ".sent")
     letters = read_letters(files, function)
-    newest = find_newest(letters, sent)
-    for letter in letters:
-        state = settle(letter, newest, sent, invoker, journal)
-        left += state == "left alone" or state.startswith("refused")
-        show(letter, state, as_json=as_json)
+    with explained():
+        invoker = Invoker(connect_function(function, account, endpoint, region)) if yes else None
+    with explained(), open_journal(path) if yes else nullcontext(read_journal(path)) as noted:
+        newest = find_newest(letters, noted.sent)
+        counts: Counter[str] = Counter()
+        for letter in letters:
+            state = settle(letter, newest, noted, invoker)
+            counts[kind := kind_of(state)] += 1
+            if not quiet or kind in BAD:
+                show(letter, state, as_json=as_json)
     if not yes and not as_json:
         click.echo("nothing was sent; add --yes to send", err=True)
-    if left:
-        click.echo(f"{left:,} of {len(letters):,} were left alone or refused; nothing was sent for them", err=True)
-    if not letters:
+    summarize(counts, files)
+
+
+def kind_of(state: str) -> str:
+    """The state of a letter without its particulars."""
+    return next(kind for kind in KINDS if state.startswith(kind))
+
+
+def summarize(counts: Counter[str], files: tuple[Path, ...]) -> None:
+    """One line to standard error, and the exit code."""
+    if not counts:
         click.echo(f"there is no dead letter in {', '.join(map(str, files))}", err=True)
-    if left or not letters:
         raise click.exceptions.Exit(LEFT)
-
-
-def connect(function: str, account: str | None, endpoint: str | None, region: str) -> Invoker:
-    """Raises BadSettings and UsageError where it isn't said where to."""
-    if not (endpoint or account):
-        raise click.UsageError("say whose function it is: --account ID, or --endpoint URL")
-    url = endpoint or f"https://{account}.{region}.fc.aliyuncs.com"
-    return Invoker(Credentials.find(None, os.environ), endpoint=url, region=region, function=function)
+    said = ", ".join(f"{counts[kind]:,} {kind}" for kind in KINDS if counts[kind])
+    total = sum(counts.values())
+    click.echo(f"{total:,} letters: {said}", err=True)
+    if left := sum(counts[kind] for kind in BAD):
+        click.echo(f"{left:,} of {total:,} were left alone or refused; nothing was sent for them", err=True)
+        raise click.exceptions.Exit(LEFT)
 
 
 def find_newest(letters: list[Letter | Strange], sent: set[str]) -> dict[str, Letter]:
@@ -108,23 +116,21 @@ def rank(letter: Letter, sent: set[str]) -> tuple[float, bool]:
     return (inf if is_unsent and not letter.is_dated else letter.timestamp, is_unsent)
 
 
-def settle(
-    letter: Letter | Strange, newest: dict[str, Letter], sent: set[str], invoker: Invoker | None, journal: Path
-) -> str:
+def settle(letter: Letter | Strange, newest: dict[str, Letter], journal: Journal, invoker: Invoker | None) -> str:
     """Send the newest letter of an event, unless it was sent; say what became of it."""
     if isinstance(letter, Strange):
         return "left alone"
     if newest[letter.event].digest != letter.digest:
         return f"same event as {newest[letter.event].place}"
-    if letter.digest in sent:
+    if letter.digest in journal.sent:
         return "sent before"
     if invoker is None:
-        sent.add(letter.digest)
+        journal.note(letter.digest)
         return "would send"
-    return send(letter, sent, invoker, journal)
+    return send(letter, journal, invoker)
 
 
-def send(letter: Letter, sent: set[str], invoker: Invoker, journal: Path) -> str:
+def send(letter: Letter, journal: Journal, invoker: Invoker) -> str:
     """Send a letter; the note is written after, so that a crash sends it twice and never not."""
     size_bytes = len(letter.event.encode())
     is_marked = size_bytes <= MOST_EVENT_BYTES
@@ -132,9 +138,7 @@ def send(letter: Letter, sent: set[str], invoker: Invoker, journal: Path) -> str
         invoker.invoke(letter.event if is_marked else letter.payload)
     except WardenError as exc:
         return f"refused: {exc}"
-    sent.add(letter.digest)
-    with journal.open("a") as file:
-        file.write(letter.digest + "\n")
+    journal.note(letter.digest)
     if is_marked:
         return "sent"
     return f"sent as it was: with its mark it would have {size_bytes} bytes; Function Compute takes {MOST_EVENT_BYTES}"

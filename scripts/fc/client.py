@@ -37,12 +37,16 @@ Ask = Callable[[Client, str, RuntimeOptions], Answer]
 
 
 class Refused(WardenError):
-    """Function Compute answered that it does not do it. `code` is its own word, `status` that of HTTP or None."""
+    """Function Compute answered that it does not do it. `code` is its own word, `status` that of HTTP or None.
 
-    def __init__(self, message: str, *, code: str, status: int | None) -> None:
+    `is_unexplained`: its word says nothing that we know.
+    """
+
+    def __init__(self, message: str, *, code: str, status: int | None, is_unexplained: bool) -> None:
         super().__init__(message)
         self.code = code
         self.status = status
+        self.is_unexplained = is_unexplained
 
     @property
     def is_absence(self) -> bool:
@@ -56,6 +60,11 @@ class Unanswered(WardenError):
     def __init__(self, message: str, *, may_be_done: bool) -> None:
         super().__init__(message)
         self.may_be_done = may_be_done
+
+
+def name_endpoint(account: str, region: str) -> str:
+    """Function Compute's public address, by the account's id (vendor's page on endpoints)."""
+    return f"https://{account}.{region}.fc.aliyuncs.com"
 
 
 class FunctionClient:
@@ -93,7 +102,8 @@ class FunctionClient:
         code = plain(_code_of(exc), "code")
         facts = f"Function Compute says {code} (HTTP {exc.status_code})"
         mend = self._mend(exc, code, action)
-        return Refused(f"{facts}: {mend}" if mend else facts, code=code, status=exc.status_code)
+        message = f"{facts}: {mend}" if mend else facts
+        return Refused(message, code=code, status=exc.status_code, is_unexplained=not mend)
 
     def _mend(self, exc: ResponseException, code: str, action: str) -> str:
         """What to do about a refusal; "" where nobody knows. Keys first: their codes come with 403 and 404 too."""

@@ -6,7 +6,6 @@ Function Compute 3.0's InvokeFunction with `x-fc-invocation-type: Async`, answer
 
 from alibabacloud_fc20230330.models import InvokeFunctionHeaders, InvokeFunctionRequest
 
-from handler.credentials import Credentials
 from handler.errors import WardenError
 from scripts.fc.client import FunctionClient, Refused, Unanswered
 
@@ -19,10 +18,10 @@ class CannotInvoke(WardenError):
 
 
 class Invoker:
-    """Speaks to one function. `endpoint` is a URL."""
+    """Hands events to one function."""
 
-    def __init__(self, credentials: Credentials, *, endpoint: str, region: str, function: str) -> None:
-        self._client = FunctionClient(credentials, endpoint=endpoint, region=region, function=function)
+    def __init__(self, client: FunctionClient) -> None:
+        self._client = client
 
     def invoke(self, payload: str) -> None:
         """Queue the event; once this returns, Function Compute has it. Raises CannotInvoke."""

@@ -14,6 +14,7 @@ from handler.events import is_redriven, parse_event, read_records
 from scripts.cli.__main__ import warden
 from scripts.localcloud.wire import Fault, Identity
 from scripts.operations.dead_letters import mark
+from scripts.operations.journal import open_journal
 from tests.fc.function_api import Api, open_api
 
 OPERATOR = Identity("LTAIoperator", "operator-secret", rights=frozenset({("fc:InvokeFunction", "functions/*")}))
@@ -358,3 +359,30 @@ def test_it_has_to_be_said_where_to(api: Api, file: Path, monkeypatch: pytest.Mo
     assert "--account" in run(file, "--yes", code=2).output
     monkeypatch.delenv("ALIBABA_CLOUD_ACCESS_KEY_ID")
     assert "credentials" in run(file, "--yes", "--account", "123", code=1).output
+
+
+def test_a_run_beside_another_sends_nothing(api: Api, file: Path) -> None:
+    """A scheduler that starts one before the last has ended."""
+    with open_journal(file.with_name(file.name + ".sent")):
+        assert "another redrive is at work" in run(file, "--yes", code=1).stderr
+    assert api.compute.queued == []
+
+
+def test_quiet_says_what_a_person_has_to_see(api: Api, file: Path) -> None:
+    """A summary, and what was left alone; nothing of what went well."""
+    del api
+    file.write_text(file.read_text() + "hello\n")
+    result = run(file, "--yes", "--quiet", code=1)
+    assert result.stdout.startswith("left alone")
+    assert len(result.stdout.splitlines()) == 1
+    assert result.stderr.startswith("4 letters: 1 sent before, 2 sent, 1 left alone\n")
+    assert run(file, "--quiet", code=1).stdout.count("\n") == 1
+
+
+def test_the_summary_counts_every_letter(api: Api, file: Path) -> None:
+    """Once each, by what became of it, also where all is well."""
+    api.spoiler.fault = Fault(status=429, code="ResourceThrottled")
+    assert "3 letters: 3 refused\n" in run(file, "--yes", code=1).stderr
+    api.spoiler.fault = None
+    assert run(file, "--yes").stderr == "3 letters: 1 sent before, 2 sent\n"
+    assert run(file, "--yes").stderr == "3 letters: 3 sent before\n"

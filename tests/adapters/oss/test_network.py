@@ -26,6 +26,7 @@ from handler.credentials import Credentials
 from handler.errors import NoVerdict, StoreUnavailable, WardenError
 from handler.meter import Meter
 from handler.model import Upload
+from scripts.fc.client import FunctionClient
 from scripts.localcloud.cloud import APPLICATION, REGION, LocalCloud
 from scripts.operations.invoking import CannotInvoke, Invoker
 
@@ -97,7 +98,7 @@ def ask_service(endpoint: str) -> None:
 
 def ask_function(endpoint: str) -> None:
     """An invocation of the deployed function."""
-    Invoker(KEYS, endpoint=endpoint, region=REGION, function="f").invoke("{}")
+    Invoker(FunctionClient(KEYS, endpoint=endpoint, region=REGION, function="f")).invoke("{}")
 
 
 CLIENTS = (ask_oss, ask_service, ask_function)
