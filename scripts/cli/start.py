@@ -4,8 +4,8 @@ import click
 
 from scripts.cli.options import connect_function, function_options
 from scripts.cli.stop import look_first
+from scripts.fc import switch
 from scripts.fc.client import Unanswered
-from scripts.operations import stopping
 from scripts.operations.account import explained
 from scripts.workbench.terminal import open_console, styled
 
@@ -35,7 +35,7 @@ def command(*, function: str, account: str | None, endpoint: str | None, region:
         return
     with explained():
         try:
-            stopping.start(client)
+            switch.start(client)
         except Unanswered as exc:
             raise click.ClickException(f"{exc}; run the same command again") from exc
     since = f", stopped since {before.since}: {before.reason!r}" if before else ""

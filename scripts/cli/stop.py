@@ -3,8 +3,8 @@
 import click
 
 from scripts.cli.options import connect_function, function_options
+from scripts.fc import switch
 from scripts.fc.client import FunctionClient, Refused, Unanswered
-from scripts.operations import stopping
 from scripts.operations.account import explained
 from scripts.workbench.terminal import open_console, styled
 
@@ -62,10 +62,10 @@ def command(  # noqa: PLR0913  (click hands over each option by its name)
         console.print(styled(f"  {name:11}{meaning}"))
 
 
-def look_first(client: FunctionClient) -> tuple[stopping.Stopped | None, bool]:
+def look_first(client: FunctionClient) -> tuple[switch.Stopped | None, bool]:
     """Whether it is stopped, and whether that is known: a stop must not wait for a right to look."""
     try:
-        return stopping.look(client), True
+        return switch.look(client), True
     except (Refused, Unanswered) as exc:
         if isinstance(exc, Refused) and exc.is_absence:
             raise click.ClickException(str(exc)) from exc
@@ -76,12 +76,12 @@ def look_first(client: FunctionClient) -> tuple[stopping.Stopped | None, bool]:
 def switch_off(client: FunctionClient, reason: str, *, abort: bool) -> None:
     """Stop it; what goes wrong is told with what to do instead."""
     try:
-        stopping.stop(client, reason, abort=abort)
+        switch.stop(client, reason, abort=abort)
     except Unanswered as exc:
         state = "whether it is stopped is not known; run the same command again" if exc.may_be_done else "it runs on"
         raise click.ClickException(f"{exc}; {state}; {BY_HAND}") from exc
     except Refused as exc:
-        beta = f"; {stopping.STOP} is a beta that an account may not have" if exc.is_unexplained else ""
+        beta = f"; {switch.STOP} is a beta that an account may not have" if exc.is_unexplained else ""
         raise click.ClickException(f"{exc}{beta}; it runs on; {BY_HAND}") from exc
-    except stopping.NotSwitched as exc:
+    except switch.NotSwitched as exc:
         raise click.ClickException(f"{exc}; {BY_HAND}") from exc

@@ -1,4 +1,4 @@
-"""The whole account, asked with the keys in the environment: its buckets, and the moderation service once."""
+"""The whole account, asked with the keys in the environment: its buckets, the moderation service once, the function."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -8,6 +8,7 @@ from handler.errors import BadSettings
 from scripts.deploy.checkup import Diagnosis
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.live.buckets import Buckets, examine_buckets
+from scripts.deploy.live.function import examine_deployed
 from scripts.deploy.live.links import try_links
 from scripts.deploy.live.moderation import ask_service
 
@@ -19,7 +20,7 @@ def examine_account(deployment: Deployment, env: Mapping[str, str]) -> list[Diag
     except BadSettings:
         names = "ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET"
         return [Diagnosis("error", f"--live needs keys of the account; set {names}")]
-    return [*_ask_each(deployment, credentials)]
+    return [*_ask_each(deployment, credentials), *examine_deployed(deployment, credentials, env)]
 
 
 def _ask_each(deployment: Deployment, credentials: Credentials) -> Iterator[Diagnosis]:

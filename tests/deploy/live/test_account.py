@@ -10,10 +10,13 @@ from click.testing import Result
 from handler.adapters.oss.network import OssSession
 from scripts.bench.overhead import PIXEL
 from scripts.localcloud.cloud import APPLICATION, REGION, SERVICE_ROLE, see_no_risk
+from scripts.localcloud.fc.api import FunctionApi
 from scripts.localcloud.green.fetch import OssFetch
 from scripts.localcloud.green.server import GreenServer
 from scripts.localcloud.oss.server import OssServer
 from tests.deploy.checkout import Checkout
+from tests.deploy.live.deployed_function import deploy
+from tests.fc.function_api import Recorder
 
 KEYS = {
     "ALIBABA_CLOUD_ACCESS_KEY_ID": APPLICATION.access_key_id,
@@ -42,19 +45,22 @@ class Account:
 
 
 @pytest.fixture
-def account(checkout: Checkout) -> Iterator[Account]:
+def account(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     """The local cloud, reached by the endpoints of the template."""
     with (
         OssServer([APPLICATION, SERVICE_ROLE], region=REGION) as oss,
         GreenServer(
             [APPLICATION], fetch=OssFetch(oss.endpoint, REGION, SERVICE_ROLE), eyes=see_no_risk, region=REGION
         ) as green,
+        FunctionApi([APPLICATION], compute=Recorder(), deployed=None) as fc,
     ):
+        monkeypatch.setenv("FC_ENDPOINT", fc.endpoint)
         endpoints = f"OSS_ENDPOINT: {oss.endpoint}\n        GREEN_ENDPOINT: {green.endpoint}"
         checkout.edit(("LOG_LEVEL: INFO", endpoints))
         oss.create_bucket("uploads", versioned=True)
         oss.create_bucket("quarantine")
         oss.create_bucket("ledger")
+        fc.deployed = deploy(checkout.template)
         yield Account(oss, green, checkout)
 
 
