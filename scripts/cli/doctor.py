@@ -42,6 +42,10 @@ def command(
 
     Reads the template, the policy that it names and this machine; asks nobody, unless --live is given. Each finding
     says where it is and how to mend it. Exit code 1 if there is an error; warnings stop nothing.
+
+    --live takes the public addresses of the region. From a private network name others, as URLs: SLS_ENDPOINT of the
+    Log Service (https://REGION-intranet.log.aliyuncs.com), MNS_ENDPOINT of the Message Service
+    (http://ACCOUNT.mns.REGION-internal.aliyuncs.com). What may not be looked at is a warning that names the right.
     """
     findings = examine(template, os.environ, Rights(rights, versioned, kms_keys) if rights is not None else None)
     if live and _errors(findings):

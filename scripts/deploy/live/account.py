@@ -1,4 +1,4 @@
-"""The whole account, asked with the keys in the environment: its buckets, the moderation service once, the function."""
+"""The whole account, asked with the keys in the environment: its services, and the moderation service once."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -10,7 +10,9 @@ from scripts.deploy.deployment import Deployment
 from scripts.deploy.live.buckets import Buckets, examine_buckets
 from scripts.deploy.live.function import examine_deployed
 from scripts.deploy.live.links import try_links
+from scripts.deploy.live.log_service import examine_log
 from scripts.deploy.live.moderation import ask_service
+from scripts.deploy.live.queue import examine_queue
 
 
 def examine_account(deployment: Deployment, env: Mapping[str, str]) -> list[Diagnosis]:
@@ -20,11 +22,14 @@ def examine_account(deployment: Deployment, env: Mapping[str, str]) -> list[Diag
     except BadSettings:
         names = "ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET"
         return [Diagnosis("error", f"--live needs keys of the account; set {names}")]
-    return [*_ask_each(deployment, credentials), *examine_deployed(deployment, credentials, env)]
+    return [*_ask_each(deployment, credentials, env)]
 
 
-def _ask_each(deployment: Deployment, credentials: Credentials) -> Iterator[Diagnosis]:
+def _ask_each(deployment: Deployment, credentials: Credentials, env: Mapping[str, str]) -> Iterator[Diagnosis]:
     with closing(Buckets(deployment, credentials)) as buckets:
         yield from examine_buckets(deployment, buckets)
         yield from try_links(deployment, credentials, buckets)
         yield from ask_service(deployment, credentials, buckets)
+    yield from examine_deployed(deployment, credentials, env)
+    yield from examine_log(deployment, credentials, env)
+    yield from examine_queue(deployment, credentials, env)

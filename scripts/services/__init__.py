@@ -1,0 +1,1 @@
+"""The Log Service and the Message Service, asked over their REST APIs."""
