@@ -48,10 +48,12 @@ def find_endpoint(env: Mapping[str, str], name: str, public: str) -> str:
     try:
         url = urlsplit(endpoint)
         is_url = url.scheme in {"http", "https"} and bool(url.hostname) and url.path in {"", "/"} and url.port != 0
+        is_url = is_url and "@" not in endpoint and not (url.query or url.fragment)
     except ValueError:
         is_url = False
     if not is_url:
-        raise BadSettings(f"{name}: {endpoint!r} is no URL of a host; one like {public} would be right")
+        shown = endpoint.rpartition("@")[2]  # what stands before may be a password
+        raise BadSettings(f"{name}: {shown!r} is no URL of a host; one like {public} would be right")
     return endpoint.rstrip("/")
 
 
@@ -86,5 +88,5 @@ class Client:
                 timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
                 allow_redirects=False,  # neither service redirects; what does is something on the way
             )
-        except requests.RequestException as error:
+        except (requests.RequestException, ValueError) as error:  # of a host or a key that can't be put on the wire
             raise NoAnswer(f"no answer ({explain(error)})") from error

@@ -216,11 +216,21 @@ def test_wrong_keys_are_told_without_them(found: Examine) -> None:
     assert APPLICATION.access_key_id not in said
 
 
+def test_keys_that_no_header_can_carry_are_no_traceback(found: Examine) -> None:
+    """Nor are they shown."""
+    for key in ("LTAI\u2026", "LTAI\nx", "\ud800"):
+        (said,) = found(keys=Credentials(key, "secret"))
+        assert "could not look: no answer (" in said
+        assert "LTAI" not in said
+
+
 @pytest.mark.parametrize(
     ("endpoint", "said"),
     [
         ("http://127.0.0.1:9", "no answer (no connection; nothing listens there, or no network)"),
         ("https://nowhere.invalid", "the name of its host can't be resolved"),
+        ("https://a..b", "no answer ("),
+        (f"https://{'a' * 70}.invalid", "no answer ("),
     ],
 )
 def test_no_answer_names_its_cause(found: Examine, endpoint: str, said: str) -> None:
@@ -228,6 +238,12 @@ def test_no_answer_names_its_cause(found: Examine, endpoint: str, said: str) -> 
     (line,) = found(endpoint)
     assert line.startswith("warning: ")
     assert said in line
+
+
+def test_a_password_in_an_endpoint_is_not_repeated(found: Examine) -> None:
+    """It has no place there."""
+    (said,) = found("https://me:pass@host.example")
+    assert said.startswith("error: SLS_ENDPOINT: 'host.example' is no URL of a host")
 
 
 @pytest.mark.parametrize(
