@@ -6,6 +6,7 @@ from scripts.cli.bench import group as bench
 from scripts.cli.demo.command import command as demo
 from scripts.cli.doctor import command as doctor
 from scripts.cli.find import command as find
+from scripts.cli.letters import command as letters
 from scripts.cli.local_cloud import command as local_cloud
 from scripts.cli.logs import command as logs
 from scripts.cli.package import command as package
@@ -42,6 +43,7 @@ warden.add_command(package)
 warden.add_command(policy)
 warden.add_command(rights)
 warden.add_command(find)
+warden.add_command(letters)
 warden.add_command(redrive)
 warden.add_command(restore)
 warden.add_command(start)

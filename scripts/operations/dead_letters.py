@@ -100,7 +100,7 @@ def _values(path: Path) -> Iterator[tuple[str, object]]:
             continue
         # A byte that is no UTF-8 must not become another key: it stays what can't be written, and so can't be sent.
         text = piece.decode(errors="surrogateescape")
-        values = list(_letters(_decode(text)))
+        values = list(_letters(decode(text)))
         is_whole = len(pieces) == 1 and piece.lstrip()[:1] == b"["
         for index, value in enumerate(values):
             yield f"{path}[{index}]" if is_whole else f"{path}:{number}", value
@@ -115,13 +115,13 @@ def _letters(value: object, depth: int = DEEPEST) -> Iterator[object]:
         for each in objects:
             yield from _letters(each, depth - 1)
     elif isinstance(value, dict) and depth and "requestContext" not in value and isinstance(value.get("message"), str):
-        yield from _letters(_decode(value["message"]), depth - 1)
+        yield from _letters(decode(value["message"]), depth - 1)
     else:
         yield value
 
 
-def _decode(text: str) -> object:
-    """JSON, or what base64 wraps of it; else the text."""
+def decode(text: str) -> object:
+    """JSON, or what base64 wraps of it; else the text. Never raises."""
     plain = _parse(text)
     wrapped = _parse(_unwrapped(text)) if plain is None else None
     return text if plain is None and wrapped is None else wrapped if plain is None else plain
@@ -183,7 +183,7 @@ def _time(milliseconds: object) -> str:
 def _why(letter: dict[str, Any], context: dict[str, Any]) -> str:
     """The function's own message, or what Function Compute says where it had none."""
     answer = letter.get("responsePayload")
-    said = _decode(answer) if isinstance(answer, str) else answer
+    said = decode(answer) if isinstance(answer, str) else answer
     if isinstance(said, dict) and isinstance(said.get("errorMessage"), str):
         return str(said["errorMessage"])
     return str(context.get("condition") or "no reason given")
