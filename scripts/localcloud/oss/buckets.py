@@ -56,7 +56,8 @@ def get_bucket_info(call: Call) -> Answer:
         bucket = call.store.bucket(call.request.bucket)
         fields = _bucket_fields(call, bucket)
         versioning = [text("Versioning", bucket.versioning_status)] if bucket.versioning_status else []
-    acl = xml("AccessControlList", text("Grant", "private"))
+        grant = call.store.settings.get((bucket.name, "Acl"), "private")
+    acl = xml("AccessControlList", text("Grant", grant))
     return xml_answer(xml("BucketInfo", xml("Bucket", *fields, _owner(call), acl, *versioning)))
 
 

@@ -43,12 +43,27 @@ _BUCKET_SUBRESOURCES = {
         "bucketInfo": "GetBucketInfo",
         "location": "GetBucketLocation",
         "uploads": "ListMultipartUploads",
+        "encryption": "GetBucketEncryption",
+        "lifecycle": "GetBucketLifecycle",
+        "worm": "GetBucketWorm",
+        "replication": "GetBucketReplication",
+        "publicAccessBlock": "GetBucketPublicAccessBlock",
         "list-type": "ListObjectsV2",
         "": "ListObjects",
     },
-    "PUT": {"versioning": "PutBucketVersioning", "": "PutBucket"},
-    "POST": {"delete": "DeleteMultipleObjects", "": "PostObject"},
+    "PUT": {
+        "versioning": "PutBucketVersioning",
+        "acl": "PutBucketAcl",
+        "lifecycle": "PutBucketLifecycle",
+        "publicAccessBlock": "PutBucketPublicAccessBlock",
+        "": "PutBucket",
+    },
+    "POST": {"delete": "DeleteMultipleObjects", "replication": "PutBucketReplication", "": "PostObject"},
     "DELETE": {"": "DeleteBucket"},
+}
+_SERVICE_SUBRESOURCES = {
+    "GET": {"publicAccessBlock": "GetPublicAccessBlock", "": "ListBuckets"},
+    "PUT": {"publicAccessBlock": "PutPublicAccessBlock"},
 }
 
 
@@ -117,7 +132,7 @@ class Request:
 def name_operation(request: Request) -> str:
     """Say which API operation this is, by its name in the OSS API reference. Raises OssError for an unknown one."""
     if not request.bucket:
-        table = {"GET": {"": "ListBuckets"}}
+        table = _SERVICE_SUBRESOURCES
     else:
         table = _OBJECT_SUBRESOURCES if request.key else _BUCKET_SUBRESOURCES
     choices = table.get(request.method, {})

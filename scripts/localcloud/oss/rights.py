@@ -26,6 +26,22 @@ _ON_BUCKET = {
     "GetBucketLocation": "oss:GetBucketLocation",
     "PutBucket": "oss:PutBucket",
     "DeleteBucket": "oss:DeleteBucket",
+    **{
+        name: f"oss:{name}"
+        for name in (
+            "PutBucketAcl",
+            "GetBucketEncryption",
+            "GetBucketWorm",
+            "GetBucketLifecycle",
+            "PutBucketLifecycle",
+            "GetBucketReplication",
+            "PutBucketReplication",
+            "GetBucketPublicAccessBlock",
+            "PutBucketPublicAccessBlock",
+            "GetPublicAccessBlock",
+            "PutPublicAccessBlock",
+        )
+    },
 }
 # The second action is needed too where the request names a version.
 _ON_OBJECT = {

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, final
 
-from scripts.localcloud.oss import archive, buckets, copies, encryption, forms, multipart, objects
+from scripts.localcloud.oss import archive, buckets, copies, encryption, forms, multipart, objects, settings
 from scripts.localcloud.oss.call import Call
 from scripts.localcloud.oss.events import Arrival, trigger_record
 from scripts.localcloud.oss.forms import read_form
@@ -31,6 +31,17 @@ _OPERATIONS: dict[str, Callable[[Call], Answer]] = {
     "GetBucketLocation": buckets.get_bucket_location,
     "GetBucketVersioning": buckets.get_bucket_versioning,
     "PutBucketVersioning": buckets.put_bucket_versioning,
+    "PutBucketAcl": settings.put_bucket_acl,
+    "GetBucketEncryption": settings.get_encryption,
+    "GetBucketWorm": settings.get_worm,
+    "GetBucketLifecycle": settings.get_setting,
+    "PutBucketLifecycle": settings.put_setting,
+    "GetBucketReplication": settings.get_setting,
+    "PutBucketReplication": settings.put_replication,
+    "GetBucketPublicAccessBlock": settings.get_public_access_block,
+    "PutBucketPublicAccessBlock": settings.put_public_access_block,
+    "GetPublicAccessBlock": settings.get_public_access_block,
+    "PutPublicAccessBlock": settings.put_public_access_block,
     "ListObjects": buckets.list_objects,
     "ListObjectsV2": buckets.list_objects,
     "ListObjectVersions": buckets.list_object_versions,

@@ -58,6 +58,8 @@ class Store:
         self._backend = S3Backend(region, account_id)
         self._version_numbers = count(1)
         self._retained: set[str] = set()
+        # By bucket (or none, the account) and name: what settings.py keeps.
+        self.settings: dict[tuple[str, str], str] = {}
         self.copies_have_crc = True
         self._begun_at: dict[str, datetime] = {}
 
@@ -73,6 +75,7 @@ class Store:
             reset_model_data()
             self._backend = S3Backend(self.region, self.account_id)
             self._retained.clear()
+            self.settings.clear()
             self.copies_have_crc = True
             self._begun_at.clear()
 
@@ -93,6 +96,7 @@ class Store:
             raise OssError(409, "BucketNotEmpty", "The bucket you tried to delete is not empty.")
         del self._backend.buckets[name]
         self._retained.discard(name)
+        self.settings = {place: value for place, value in self.settings.items() if place[0] != name}
 
     def buckets(self) -> list[FakeBucket]:
         """List the buckets by name."""
@@ -119,6 +123,10 @@ class Store:
                 self._retained.add(name)
             else:
                 self._retained.discard(name)
+
+    def is_retained(self, name: str) -> bool:
+        """Whether a bucket is under a retention policy. Raises OssError NoSuchBucket."""
+        return self.bucket(name).name in self._retained
 
     def versions(self, bucket: str, key: str) -> list[Version]:
         """List what is under a key, oldest first; the last one is current."""
