@@ -6,15 +6,16 @@ from pathlib import Path
 import click
 
 from scripts.cli.options import template_option
-from scripts.deploy.checkup import Diagnosis, Rights, examine
+from scripts.deploy.checkup import Diagnosis, examine
 from scripts.deploy.deployment import load_deployment
 from scripts.deploy.live.account import examine_account
+from scripts.deploy.rights_folder import examine_folder
 
 EXAMPLES = """\b
 Examples:
   scripts/warden doctor
-  scripts/warden doctor --rights rights/ --versioned my-uploads
-  scripts/warden doctor --live
+  scripts/warden doctor --rights rights/
+  scripts/warden doctor --rights rights/ --live
 """
 
 
@@ -26,18 +27,12 @@ Examples:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="A folder written by `warden rights --out`: is it still right?",
 )
-@click.option("--versioned", metavar="BUCKET", multiple=True, help="As given to `warden rights`; may be repeated.")
-@click.option(
-    "--kms-key", "kms_keys", metavar="ARN", multiple=True, help="As given to `warden rights`; may be repeated."
-)
 @click.option(
     "--live",
     is_flag=True,
     help="Ask the real account too, with the keys in ALIBABA_CLOUD_ACCESS_KEY_ID and _SECRET. One call is billed.",
 )
-def command(
-    *, template: Path, rights: Path | None, versioned: tuple[str, ...], kms_keys: tuple[str, ...], live: bool
-) -> None:
+def command(*, template: Path, rights: Path | None, live: bool) -> None:
     """Look for what would go wrong once it is deployed.
 
     Reads the template, the policy that it names and this machine; asks nobody, unless --live is given. Each finding
@@ -47,7 +42,9 @@ def command(
     Log Service (https://REGION-intranet.log.aliyuncs.com), MNS_ENDPOINT of the Message Service
     (http://ACCOUNT.mns.REGION-internal.aliyuncs.com). What may not be looked at is a warning that names the right.
     """
-    findings = examine(template, os.environ, Rights(rights, versioned, kms_keys) if rights is not None else None)
+    findings = examine(template, os.environ)
+    if rights is not None and not _errors(findings):
+        findings += examine_folder(template, os.environ, rights)
     if live and _errors(findings):
         click.echo("the account is asked only once nothing is wrong offline", err=True)
     elif live:

@@ -7,17 +7,26 @@ from pathlib import Path
 import click
 
 from scripts.cli.options import template_option
-from scripts.deploy.deployment import BadDeployment, Deployment, load_deployment
-from scripts.deploy.documents import Document, gate_document, write_documents
+from scripts.deploy.choices import EVERYBODY, NOTE, Choices, read_choices
+from scripts.deploy.deployment import BadDeployment, load_deployment
+from scripts.deploy.documents import write_documents
+from scripts.deploy.rights_folder import LEFT_OVER, find_leftovers, write_folder
+from scripts.deploy.statements import Document
 
 NOTES = """\
-Apply (docs/operations.md, step 4): *-trust.json and *-role.json make the two roles in RAM; uploaders-*.json goes to
-whoever uploads, and to nobody else; gate-*.json onto the bucket as its bucket policy, *-lifecycle.xml onto those
-buckets, beside the rules that they have.
+Apply (docs/operations.md, step 4): *-trust.json and *-role.json make the two roles in RAM; deployer.json goes to
+whoever deploys, operators.json to whoever looks after it, uploaders-*.json to whoever uploads, and to nobody else;
+gate-*.json onto the bucket as its bucket policy, *-lifecycle.xml onto those buckets, beside the rules that they have.
 OSS documents no condition on storage classes: nothing here keeps uploaders from writing Archive objects. What becomes
 of these, `failures.archived` of the policy says."""
+# "Block public access" of the OSS documentation: a statement for `*` is public unless it has a condition on networks.
+GATE_FOR_EVERYBODY = """\
+The gate is for everybody: OSS refuses or ignores it while Block Public Access is on, for the bucket (as it is in
+buckets made in the console) or for the account. Switch it off for the bucket, whose ACL stays private, or name readers
+with --reader. scripts/warden doctor --live --rights DIR looks."""
 EXAMPLES = """\b
 Examples:
+  scripts/warden rights --out rights/ --versioned my-uploads
   scripts/warden rights --out rights/
   scripts/warden rights --versioned my-uploads --gate --reader '*'
   scripts/warden rights --out rights/ --kms-key acs:kms:ap-southeast-1:1234567890123456:key/9468da86-3509-4f8d-a61e
@@ -42,7 +51,6 @@ Examples:
     "readers",
     metavar="ID",
     multiple=True,
-    default=("*",),
     help="Who reads past the gate: an account, a user, arn:sts::ACCOUNT:assumed-role/ROLE/* [default: everybody].",
 )
 @click.option(
@@ -51,6 +59,7 @@ Examples:
     type=click.Path(file_okay=False, path_type=Path),
     help="Write files here instead of printing.",
 )
+@click.option("--anew", is_flag=True, help="Forget what the documents in --out were written for before.")
 def command(  # noqa: PLR0913  (click hands over each option by its name)
     *,
     template: Path,
@@ -59,34 +68,44 @@ def command(  # noqa: PLR0913  (click hands over each option by its name)
     gate: bool,
     readers: tuple[str, ...],
     out: Path | None,
+    anew: bool,
 ) -> None:
-    """Write what each role, uploader and reader may, and no more.
+    """Write what each role, uploader, reader and operator may, and no more.
 
     Everything follows from the template and the policy that it names: no right to delete where nothing deletes or
-    quarantines. Without --out the documents are printed as one JSON object. Run it again after each change of either.
+    quarantines. Without --out the documents are printed as one JSON object. Run it again after each change of either:
+    the folder knows the options that it was written with (rights.json), and those that are given are added to them.
     """
+    given = Choices(versioned=versioned, kms_keys=kms_keys, gate=gate, readers=readers)
     try:
-        deployment = load_deployment(template, os.environ)
-        documents = write_documents(deployment, versioned=versioned, kms_keys=kms_keys)
-        if gate:
-            documents |= _gates(deployment, readers)
+        before = read_choices(out) if out is not None and not anew else None
+        choices = (before or Choices()).add(given)
+        documents = _write(template, choices, before)
     except BadDeployment as error:
         raise click.ClickException(str(error)) from error
     if out is None:
         click.echo(json.dumps(documents, indent=2))
     else:
-        _write(documents, out)
+        _write_out(out, documents, choices)
     click.echo(NOTES, err=True)
+    if choices.gate and EVERYBODY in choices.who_reads:
+        click.echo(GATE_FOR_EVERYBODY, err=True)
 
 
-def _gates(deployment: Deployment, readers: tuple[str, ...]) -> dict[str, Document | str]:
-    watched = deployment.settings.watched_buckets
-    return {f"gate-{bucket}.json": gate_document(deployment, bucket, readers) for bucket in watched}
+def _write(template: Path, choices: Choices, before: Choices | None) -> dict[str, Document | str]:
+    if choices.readers and not choices.gate:
+        raise BadDeployment("--reader says who reads past a gate, and there is none; give --gate too")
+    try:
+        return write_documents(load_deployment(template, os.environ), choices)
+    except BadDeployment as error:
+        if before is None or before == Choices():
+            raise
+        raise BadDeployment(f"{error}\n({NOTE} has {before}, from before; --anew forgets that)") from error
 
 
-def _write(documents: dict[str, Document | str], out: Path) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    for name, document in documents.items():
-        text = document if isinstance(document, str) else json.dumps(document, indent=2) + "\n"
-        (out / name).write_text(text, encoding="utf-8")
-        click.echo(out / name)
+def _write_out(out: Path, documents: dict[str, Document | str], choices: Choices) -> None:
+    for path in write_folder(out, documents, choices):
+        click.echo(path)
+    click.echo(f"written for {choices} ({out / NOTE})", err=True)
+    for path in find_leftovers(out, documents):
+        click.echo(f"{path}: {LEFT_OVER}", err=True)

@@ -1,6 +1,5 @@
-"""What `warden doctor` looks at without an account: settings, endpoints, policy, template, rights, Python."""
+"""What `warden doctor` looks at without an account: settings, endpoints, policy, template, Python."""
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,8 +13,6 @@ from handler.errors import BadSettings
 from handler.policy.rules import Policy
 from handler.policy.tree import Problem
 from handler.settings import Settings
-from scripts.deploy.deployment import BadDeployment, load_deployment
-from scripts.deploy.documents import write_documents
 from scripts.deploy.package.wheels import CannotPackage, require_python
 from scripts.deploy.template.check import bucket_of, key_filter
 from scripts.deploy.template.policy import examine_policy
@@ -42,16 +39,7 @@ class Diagnosis:
         return f"{self.severity}: {self.message}"
 
 
-@dataclass(frozen=True, slots=True)
-class Rights:
-    """A folder that `warden rights --out` wrote, and what that was told beside the template."""
-
-    folder: Path
-    versioned: tuple[str, ...] = ()
-    kms_keys: tuple[str, ...] = ()
-
-
-def examine(file: Path, env: Mapping[str, str], rights: Rights | None) -> list[Diagnosis]:
+def examine(file: Path, env: Mapping[str, str]) -> list[Diagnosis]:
     """Examine a template file and everything that it names; all findings at once.
 
     `env` is what `${env('NAME')}` stands for.
@@ -64,8 +52,6 @@ def examine(file: Path, env: Mapping[str, str], rights: Rights | None) -> list[D
     if template.function is not None:
         findings += _examine_function(template, template.function, file)
     findings += _examine_python()
-    if rights is not None and not any(finding.severity == "error" for finding in findings):
-        findings += _examine_rights(file, env, rights)
     return findings
 
 
@@ -173,25 +159,3 @@ def _examine_python() -> Iterator[Diagnosis]:
         require_python()
     except CannotPackage as error:
         yield Diagnosis("error", str(error))
-
-
-def _examine_rights(file: Path, env: Mapping[str, str], rights: Rights) -> Iterator[Diagnosis]:
-    """Compare the documents in a folder with those that template and policy ask for now."""
-    again = "run scripts/warden rights --out again, and apply them"
-    try:
-        wanted = write_documents(load_deployment(file, env), versioned=rights.versioned, kms_keys=rights.kms_keys)
-    except BadDeployment as error:
-        yield Diagnosis("error", str(error))
-        return
-    for name, document in wanted.items():
-        found = rights.folder / name
-        text = document if isinstance(document, str) else json.dumps(document, indent=2) + "\n"
-        if not found.exists():
-            yield Diagnosis("error", f"{found}: missing; {again}")
-        elif found.read_text(encoding="utf-8") != text:
-            yield Diagnosis("error", f"{found}: not what template and policy ask for now; {again}")
-    for gate in sorted(rights.folder.glob("gate-*.json")):
-        uploaders = rights.folder / gate.name.replace("gate-", "uploaders-", 1)
-        if not uploaders.exists():
-            message = f"a gate without {uploaders.name}: uploaders could tag their own objects as passed; {again}"
-            yield Diagnosis("error", f"{gate}: {message}")

@@ -38,6 +38,12 @@ class Deployment:
     log_project: str
     logstore: str
 
+    @property
+    def is_in_vpc(self) -> bool:
+        """Whether the function is put into a network of the account's."""
+        function = self.template.function
+        return function is not None and not isinstance(function.vpcConfig, UnsetType)
+
 
 def load_deployment(file: Path, env: Mapping[str, str]) -> Deployment:
     """Read template and policy; the policy's path is relative to the template's folder. Raises BadDeployment."""

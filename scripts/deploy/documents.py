@@ -1,23 +1,29 @@
-"""The rights as documents for RAM and OSS, ready to apply.
-
-Grammar: "Policy syntax and elements" of the OSS documentation. It knows Principal and Resource and neither
-NotPrincipal nor NotResource, and its condition keys have tags and ACLs, no storage class: so the gate allows instead of
-denying (what nothing allows is refused), and archive classes are a note, not a rule.
-"""
+"""The rights as documents for RAM and OSS, ready to apply; scripts/deploy/statements.py has their grammar."""
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 from xml.sax.saxutils import escape
 
 from handler.model import Action, Mode
 from handler.policy.rules import Policy
 from handler.upload import records
+from scripts.deploy.choices import Choices
 from scripts.deploy.deployment import BadDeployment, Deployment
-from scripts.deploy.rights import EVERYTHING, Right, function_rights, is_exact, policy_actions, widen
+from scripts.deploy.people import deployer_document, operators_document
+from scripts.deploy.rights import EVERYTHING, function_rights, is_exact, policy_actions
+from scripts.deploy.statements import (
+    Document,
+    allow,
+    allow_each,
+    bucket_arn,
+    deny,
+    document,
+    function_arn,
+    object_arn,
+    trust,
+)
 from scripts.deploy.uploading import DENIED, DENIED_ANYWHERE, flatten
 
-Document = dict[str, Any]
 # A copy in parts is left unfinished between deliveries, and gone on with. No delivery comes later than a redrive, and a
 # queue keeps a dead letter for 7 days at the most. Until then its parts are billed.
 ABANDONED_DAYS = 7
@@ -28,33 +34,37 @@ PUBLIC_ACLS = ["public-read", "public-read-write"]
 _KEY = re.compile(r"acs:kms:([a-z0-9-]+):[0-9]{16}:key/[A-Za-z0-9-]+")
 
 
-def write_documents(
-    deployment: Deployment, *, versioned: Sequence[str], kms_keys: Sequence[str] = ()
-) -> dict[str, Document | str]:
-    """Every document but the gate, by the name of its file. `kms_keys` are ARNs. Raises BadDeployment."""
+def write_documents(deployment: Deployment, choices: Choices) -> dict[str, Document | str]:
+    """Every document, by the name of its file. Raises BadDeployment."""
     watched = deployment.settings.watched_buckets
-    strangers = [bucket for bucket in versioned if bucket not in watched]
+    strangers = [bucket for bucket in choices.versioned if bucket not in watched]
     if strangers:
         raise BadDeployment(f"--versioned {', '.join(strangers)}: not watched; the watched ones: {', '.join(watched)}")
-    for key in kms_keys:
+    for key in choices.kms_keys:
         _require_key(deployment, key)
     documents: dict[str, Document | str] = {
-        "function-role-trust.json": _trust("fc.aliyuncs.com"),
-        "function-role.json": function_document(deployment, versioned=versioned, kms_keys=kms_keys),
-        "trigger-role-trust.json": _trust("oss.aliyuncs.com"),
+        "function-role-trust.json": trust("fc.aliyuncs.com"),
+        "function-role.json": function_document(deployment, choices),
+        "trigger-role-trust.json": trust("oss.aliyuncs.com"),
         "trigger-role.json": trigger_document(deployment),
+        "deployer.json": deployer_document(deployment, choices),
+        "operators.json": operators_document(deployment, choices),
     }
     for bucket in watched:
         documents[f"uploaders-{bucket}.json"] = upload_document(deployment, bucket)
+        if choices.gate:
+            documents[f"gate-{bucket}.json"] = gate_document(deployment, bucket, choices.who_reads)
+    return documents | dict(_lifecycles(deployment))
+
+
+def _lifecycles(deployment: Deployment) -> Iterator[tuple[str, str]]:
     if deployment.policy.quarantine is not None:
         # What is held stays: it may be proof.
-        documents["quarantine-lifecycle.xml"] = lifecycle(
-            "abandoned-parts", deployment.policy.quarantine.prefix, "AbortMultipartUpload", ABANDONED_DAYS
-        )
+        prefix = deployment.policy.quarantine.prefix
+        yield "quarantine-lifecycle.xml", lifecycle("abandoned-parts", prefix, "AbortMultipartUpload", ABANDONED_DAYS)
     if deployment.settings.ledger_bucket is not None:
         # Releases stay: what was restored stays restored.
-        documents["ledger-lifecycle.xml"] = lifecycle("old-records", records.ROOT, "Expiration", LEDGER_DAYS)
-    return documents
+        yield "ledger-lifecycle.xml", lifecycle("old-records", records.ROOT, "Expiration", LEDGER_DAYS)
 
 
 def _require_key(deployment: Deployment, key: str) -> None:
@@ -64,18 +74,22 @@ def _require_key(deployment: Deployment, key: str) -> None:
         raise BadDeployment(f"--kms-key {key!r}: not a key of this region; {right}, as the key's page in KMS says it")
 
 
-def function_document(deployment: Deployment, *, versioned: Sequence[str], kms_keys: Sequence[str] = ()) -> Document:
+def function_document(deployment: Deployment, choices: Choices) -> Document:
     """What the function's role may."""
     settings = deployment.settings
-    rights = function_rights(deployment.policy, settings.watched_buckets, versioned, settings.ledger_bucket, kms_keys)
-    by_resource: dict[str, list[str]] = {}
-    for right in rights:
-        by_resource.setdefault(_resource(deployment, right), []).append(right.action)
-    statements = [_allow(actions, [resource]) for resource, actions in sorted(by_resource.items())]
-    statements.append(_allow(["mns:SendMessage"], [deployment.dead_letters]))
+    rights = function_rights(
+        deployment.policy,
+        settings.watched_buckets,
+        choices.versioned,
+        settings.ledger_bucket,
+        choices.kms_keys,
+        in_vpc=deployment.is_in_vpc,
+    )
+    statements = allow_each(deployment, rights)
+    statements.append(allow(["mns:SendMessage"], [deployment.dead_letters]))
     # A function with a role of its own writes its log by that role; without the right no line appears, nor an error.
-    statements.append(_allow(["log:PostLogStoreLogs"], [_logstore(deployment)]))
-    return _document(statements)
+    statements.append(allow(["log:PostLogStoreLogs"], [_logstore(deployment)]))
+    return document(statements)
 
 
 def _logstore(deployment: Deployment) -> str:
@@ -85,8 +99,8 @@ def _logstore(deployment: Deployment) -> str:
 
 def trigger_document(deployment: Deployment) -> Document:
     """What the role of the triggers may: call this function."""
-    function = f"acs:fc:{deployment.region}:{deployment.account}:functions/{deployment.function_name}"
-    return _document([_allow(["fc:InvokeFunction"], [function, f"{function}/*"])])
+    function = function_arn(deployment)
+    return document([allow(["fc:InvokeFunction"], [function, f"{function}/*"])])
 
 
 def upload_document(deployment: Deployment, bucket: str) -> Document:
@@ -98,23 +112,23 @@ def upload_document(deployment: Deployment, bucket: str) -> Document:
     """
     policy = deployment.policy
     _require_exact(policy, ("include", "exclude"))
-    included = [_object(deployment, bucket, glob.text) for glob in policy.scope.include]
-    excluded = [_object(deployment, bucket, glob.text) for glob in policy.scope.exclude]
-    objects = [_object(deployment, bucket, "**")]
+    included = [object_arn(deployment, bucket, glob.text) for glob in policy.scope.include]
+    excluded = [object_arn(deployment, bucket, glob.text) for glob in policy.scope.exclude]
+    objects = [object_arn(deployment, bucket, "**")]
     statements = [
-        _allow(["oss:PutObject", "oss:AbortMultipartUpload"], included),
-        *(_deny(["oss:PutObject", "oss:PutObjectTagging"], objects, _is_set(key)) for key in our_tags(policy)),
+        allow(["oss:PutObject", "oss:AbortMultipartUpload"], included),
+        *(deny(["oss:PutObject", "oss:PutObjectTagging"], objects, _is_set(key)) for key in our_tags(policy)),
         # It replaces all tags of an object: of one that has ours it would remove them.
-        _deny(["oss:PutObjectTagging"], objects, {"StringLike": {_existing(policy): ["*"]}}),
+        deny(["oss:PutObjectTagging"], objects, {"StringLike": {_existing(policy): ["*"]}}),
         # An object that is public by its own ACL is read past any gate.
-        _deny(["oss:PutObject"], objects, {"StringEquals": {"oss:x-oss-object-acl": PUBLIC_ACLS}}),
-        _deny(flatten(DENIED), [_arn(deployment, bucket), *objects], {}),
-        _deny(flatten(DENIED_ANYWHERE), [EVERYTHING], {}),
-        _deny(["oss:*"], [_arn(deployment, name) for name in _not_for_uploaders(deployment)], {}),
+        deny(["oss:PutObject"], objects, {"StringEquals": {"oss:x-oss-object-acl": PUBLIC_ACLS}}),
+        deny(flatten(DENIED), [bucket_arn(deployment, bucket), *objects], {}),
+        deny(flatten(DENIED_ANYWHERE), [EVERYTHING], {}),
+        deny(["oss:*"], [bucket_arn(deployment, name) for name in _not_for_uploaders(deployment)], {}),
     ]
     if excluded:
-        statements.append(_deny(["oss:PutObject"], excluded, {}))
-    return _document(statements)
+        statements.append(deny(["oss:PutObject"], excluded, {}))
+    return document(statements)
 
 
 def _not_for_uploaders(deployment: Deployment) -> Iterator[str]:
@@ -157,13 +171,15 @@ def gate_document(deployment: Deployment, bucket: str, readers: Sequence[str]) -
             'include ["**"] and exclude what is not to be judged'
         )
     _require_exact(policy, ("exclude",))
-    passed = _allow(["oss:GetObject"], [_object(deployment, bucket, "**")])
+    passed = allow(["oss:GetObject"], [object_arn(deployment, bucket, "**")])
     passed |= {"Principal": [*readers], "Condition": {"StringEquals": {_existing(policy): ["passed"]}}}
     statements = [passed]
     if policy.scope.exclude:
-        unjudged = _allow(["oss:GetObject"], [_object(deployment, bucket, glob.text) for glob in policy.scope.exclude])
+        unjudged = allow(
+            ["oss:GetObject"], [object_arn(deployment, bucket, glob.text) for glob in policy.scope.exclude]
+        )
         statements.append({**unjudged, "Principal": [*readers]})
-    return _document(statements)
+    return document(statements)
 
 
 def lifecycle(name: str, prefix: str, rule: str, days: int) -> str:
@@ -193,35 +209,3 @@ def _is_set(key: str) -> Document:
 def _existing(policy: Policy) -> str:
     """The condition key that has the tag by which an object was judged."""
     return f"oss:ExistingObjectTag/{policy.tags.prefix}status"
-
-
-def _resource(deployment: Deployment, right: Right) -> str:
-    is_whole = right.resource == EVERYTHING or right.resource.startswith("acs:")
-    return right.resource if is_whole else _arn(deployment, right.resource)
-
-
-def _object(deployment: Deployment, bucket: str, glob: str) -> str:
-    return _arn(deployment, f"{bucket}/{widen(glob)}")
-
-
-def _arn(deployment: Deployment, resource: str) -> str:
-    """A bucket, or `bucket/pattern`, as RAM names it."""
-    return f"acs:oss:*:{deployment.account}:{resource}"
-
-
-def _trust(service: str) -> Document:
-    principal = {"Service": [service]}
-    return _document([{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal}])
-
-
-def _allow(actions: Sequence[str], resources: Sequence[str]) -> Document:
-    return {"Effect": "Allow", "Action": [*actions], "Resource": [*resources]}
-
-
-def _deny(actions: Sequence[str], resources: Sequence[str], condition: Document) -> Document:
-    denied = {"Effect": "Deny", "Action": [*actions], "Resource": [*resources]}
-    return {**denied, "Condition": condition} if condition else denied
-
-
-def _document(statements: Sequence[Document]) -> Document:
-    return {"Version": "1", "Statement": [*statements]}

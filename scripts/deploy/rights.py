@@ -13,6 +13,20 @@ from handler.upload import records, releases
 
 MODERATE = "yundun-greenweb:ImageModeration"
 EVERYTHING = "*"
+# Where the function is in a VPC its role makes and removes the network interfaces there. What the system policy
+# AliyunECSNetworkInterfaceManagementAccess has, which the vendor's pages ask for ("Permissions required for a
+# service-linked role" of the component; ECS documentation, "System policies"), and what the policy of Function
+# Compute's own role has beside it for this (AliyunServiceRolePolicyForFC). They are given on everything there.
+IN_VPC = (
+    "vpc:DescribeVSwitchAttributes",
+    "vpc:DescribeVpcAttribute",
+    "ecs:CreateNetworkInterface",
+    "ecs:DeleteNetworkInterface",
+    "ecs:DescribeNetworkInterfaces",
+    "ecs:CreateNetworkInterfacePermission",
+    "ecs:DescribeNetworkInterfacePermissions",
+    "ecs:DeleteNetworkInterfacePermission",
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -29,18 +43,22 @@ def policy_actions(policy: Policy) -> set[Action]:
     return by_rule | {*policy.otherwise.values()} | {*policy.failures.values()}
 
 
-def function_rights(
+def function_rights(  # noqa: PLR0913  (all that they follow from)
     policy: Policy,
     watched: Sequence[str],
     versioned: Sequence[str],
     ledger_bucket: str | None,
     kms_keys: Sequence[str] = (),
+    *,
+    in_vpc: bool = False,
 ) -> list[Right]:
     """The rights of the function's role, sorted. `versioned`: those of the watched buckets that have versions.
 
     `kms_keys` are the ARNs of the keys by which OSS encrypts uploads, what is held or the ledger.
     """
     rights = {Right(MODERATE, EVERYTHING)}
+    if in_vpc:
+        rights.update(Right(action, EVERYTHING) for action in IN_VPC)
     for bucket in watched:
         rights.update(_on_source(policy, bucket, is_versioned=bucket in versioned))
     rights.update(_on_quarantine(policy))

@@ -29,9 +29,12 @@ from scripts.bench.overhead import PIXEL
 from scripts.cli.find import command as find_command
 from scripts.cli.restore import command as restore_command
 from scripts.cli.rights import command
+from scripts.deploy.choices import Choices
 from scripts.deploy.deployment import BadDeployment, Deployment, load_deployment
 from scripts.deploy.documents import function_document, gate_document, upload_document, write_documents
+from scripts.deploy.people import DEPLOYER, OPERATORS, Row, deployer_document, operators_document
 from scripts.deploy.rights import Right, function_rights, is_exact, widen
+from scripts.deploy.statements import Document
 from scripts.environment.making import ROOT
 from scripts.localcloud.cloud import APPLICATION, FUNCTION_ROLE, REGION, SERVICE_ROLE
 from scripts.localcloud.green.answer import HARMLESS, Answer, Asked
@@ -374,27 +377,14 @@ def test_the_uploaders_rights_allow_uploads_and_no_tags(cloud: Cloud, deployment
         cloud.oss.add_identity(APPLICATION)
 
 
-def operators_rights() -> frozenset[tuple[str, str]]:
-    """The table of docs/operations.md, as pairs of action and resource."""
-    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-    resources = {
-        "quarantine, `held/*`": ["quarantine/held/*"],
-        "quarantine, the bucket": ["quarantine"],
-        "uploads, `*`": ["uploads/*"],
-        "uploads, the bucket": ["uploads"],
-        "ledger, `ledger/*` and `release/*`": ["ledger/ledger/*", "ledger/release/*"],
-        "ledger, the bucket": ["ledger"],
-    }
-    _, _, table = text.partition("take these rights:")
-    rows = dict(re.findall(r"^\| (.+?) \| (.+) \|$", table, re.MULTILINE))
-    pairs = set()
-    for name, named in resources.items():
-        everywhere, *elsewhere = rows[name].split(";")
-        pairs |= {(action, where) for action in re.findall(r"`(oss:\w+)`", everywhere) for where in named}
-        for more in elsewhere:
-            action, where = re.findall(r"`(.+?)`", more)
-            pairs.add((action, f"ledger/{where}"))
-    return frozenset(pairs)
+def granted(document: Document) -> frozenset[tuple[str, str]]:
+    """What a document allows, as the stand-ins hold it: pairs of action and resource."""
+    return frozenset(
+        (action, where.split(":", 4)[-1] if where.startswith("acs:oss:") else where)
+        for statement in document["Statement"]
+        for action in statement["Action"]
+        for where in statement["Resource"]
+    )
 
 
 @pytest.mark.parametrize("versioned_quarantine", [True, False])
@@ -402,13 +392,14 @@ def operators_rights() -> frozenset[tuple[str, str]]:
 def test_the_operators_rights_bring_an_object_back(
     cloud: Cloud, tmp_path: Path, *, versioned: bool, versioned_quarantine: bool
 ) -> None:
-    """With exactly what docs/operations.md says, an upload is found and what was held goes back."""
+    """With exactly what operators.json allows, an upload is found and what was held goes back."""
     rights = rights_of(tmp_path, EVERY_ACTION, versioned=versioned, ledger=True)
     cloud.run(EVERY_ACTION, rights, versioned=versioned, ledger=True)
     if versioned_quarantine:
         cloud._bucket("quarantine").put_bucket_versioning(oss2.models.BucketVersioningConfig("Enabled"))  # noqa: SLF001
     (held,) = [found.key for found in oss2.ObjectIterator(cloud._bucket("quarantine"))]  # noqa: SLF001
-    operator = replace(APPLICATION, access_key_id="operator", rights=operators_rights())
+    allowed = granted(operators_document(deploy(tmp_path, EVERY_ACTION), Choices()))
+    operator = replace(APPLICATION, access_key_id="operator", rights=allowed)
     cloud.oss.add_identity(operator)
     keys = {
         "ALIBABA_CLOUD_ACCESS_KEY_ID": operator.access_key_id,
@@ -424,6 +415,75 @@ def test_the_operators_rights_bring_an_object_back(
     assert cloud._bucket("uploads").object_exists("NUDE.png")  # noqa: SLF001
 
 
+@pytest.mark.parametrize("row", [*DEPLOYER, *OPERATORS], ids=lambda row: f"{row.commands}, {row.place}")
+def test_the_page_has_the_rights_of_people(row: Row) -> None:
+    """docs/operations.md says of each command what the documents allow it."""
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    actions = ", ".join(f"`{action}`" for action in row.actions)
+    assert f"| {row.commands} | {row.place} | {actions} |" in text.splitlines()
+
+
+def test_the_page_has_no_other_rights_of_people() -> None:
+    """Each row of the two tables stands for one of the documents."""
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| ([a-z, -]+) \| ([^|]+) \| `[a-z-]+:\w+`[^|]* \|$", text, re.MULTILINE)
+    assert sorted(told) == sorted((row.commands, row.place) for row in (*DEPLOYER, *OPERATORS))
+
+
+def test_whoever_deploys_may_pass_our_roles_and_change_our_triggers_only(deployment: Deployment) -> None:
+    """Nothing is given on other functions, buckets and roles, but what can't be narrowed."""
+    allowed = granted(deployer_document(deployment, Choices()))
+    function = "acs:fc:ap-southeast-1:1234567890123456:functions/bucket-warden"
+    roles = {where for action, where in allowed if action == "ram:PassRole"}
+    assert roles == {
+        "acs:ram:*:1234567890123456:role/bucket-warden-function",
+        "acs:ram:*:1234567890123456:role/bucket-warden-trigger",
+    }
+    assert {action for action, where in allowed if where == "*"} == {
+        "fc:CreateFunction",
+        "fc:GetTempBucketToken",
+        "oss:GetPublicAccessBlock",
+        "yundun-greenweb:ImageModeration",
+    }
+    assert {where for action, where in allowed if action == "fc:UpdateFunction"} == {function, f"{function}/*"}
+    assert {where for action, where in allowed if action == "oss:PutBucketEventNotification"} == {"uploads"}
+    assert not [action for action, _ in allowed if action in {"oss:GetObject", "oss:PutObject", "fc:DeleteFunction"}]
+
+
+def test_operators_have_no_rights_to_what_is_not_there(tmp_path: Path) -> None:
+    """Without a quarantine, a ledger and keys, nothing is given on any; with keys, each can be used."""
+    deployment = deploy(tmp_path, TAGS_ONLY, ("ledger_bucket: ledger", 'ledger_bucket: ""'))
+    allowed = granted(operators_document(deployment, Choices()))
+    function = "acs:fc:ap-southeast-1:1234567890123456:functions/bucket-warden"
+    assert {where for _, where in allowed} == {"uploads", "uploads/*", function, f"{function}/*"}
+    assert {("kms:Decrypt", KEY), ("kms:GenerateDataKey", KEY)} == {
+        pair for pair in granted(operators_document(deployment, Choices(kms_keys=(KEY,)))) if pair[1] == KEY
+    }
+
+
+def test_a_function_in_a_vpc_may_make_its_network_interfaces(tmp_path: Path, deployment: Deployment) -> None:
+    """Only where the template puts it into one."""
+    inside = deploy(
+        tmp_path,
+        DEFAULT,
+        ("      # vpcConfig:\n      #   vpcId: vpc-…", "      vpcConfig:\n        vpcId: vpc-1"),
+        ("      #   vSwitchIds: [vsw-…]", "        vSwitchIds: [vsw-1]"),
+        ("      #   securityGroupId: sg-…", "        securityGroupId: sg-1"),
+    )
+    before, after = (granted(function_document(each, Choices())) for each in (deployment, inside))
+    assert before < after
+    assert {action for action, _ in after - before} == {
+        "vpc:DescribeVSwitchAttributes",
+        "vpc:DescribeVpcAttribute",
+        "ecs:CreateNetworkInterface",
+        "ecs:DeleteNetworkInterface",
+        "ecs:DescribeNetworkInterfaces",
+        "ecs:CreateNetworkInterfacePermission",
+        "ecs:DescribeNetworkInterfacePermissions",
+        "ecs:DeleteNetworkInterfacePermission",
+    }
+
+
 @pytest.fixture
 def deployment(tmp_path: Path) -> Deployment:
     """The project's own template and default policy."""
@@ -432,7 +492,7 @@ def deployment(tmp_path: Path) -> Deployment:
 
 def test_the_functions_document_states_the_rights(deployment: Deployment) -> None:
     """Every right of the model, the dead letters and the log, as statements of RAM."""
-    document = function_document(deployment, versioned=["uploads"])
+    document = function_document(deployment, Choices(versioned=("uploads",)))
     pairs = {(a, r) for s in document["Statement"] for a in s["Action"] for r in s["Resource"]}
     rights = function_rights(deployment.policy, ["uploads"], ["uploads"], "ledger")
     prefix = "acs:oss:*:1234567890123456:"
@@ -448,7 +508,7 @@ KEY = "acs:kms:ap-southeast-1:1234567890123456:key/key-hzz65f1cb7aasj8g6zr0f"
 
 def kms_actions(deployment: Deployment, *keys: str) -> dict[str, list[str]]:
     """What the function's document says of keys, by their ARNs."""
-    found = function_document(deployment, versioned=[], kms_keys=keys)["Statement"]
+    found = function_document(deployment, Choices(kms_keys=keys))["Statement"]
     return {s["Resource"][0]: s["Action"] for s in found if any(action.startswith("kms:") for action in s["Action"])}
 
 
@@ -468,7 +528,7 @@ def test_a_key_only_reads_where_nothing_is_written(tmp_path: Path) -> None:
 
 def test_the_other_roles_are_trusted_and_limited(deployment: Deployment) -> None:
     """OSS may call this function and nothing else; Function Compute and OSS each assume their own role."""
-    documents = write_documents(deployment, versioned=[])
+    documents = write_documents(deployment, Choices())
     trigger, trust = documents["trigger-role.json"], documents["trigger-role-trust.json"]
     assert isinstance(trigger, dict)
     assert isinstance(trust, dict)
@@ -508,7 +568,7 @@ def test_a_gate_that_would_lock_out_or_let_through_is_refused(tmp_path: Path, ed
 
 def test_lifecycles_spare_what_is_held_and_what_was_released(deployment: Deployment) -> None:
     """Only parts of failed copies and old records go."""
-    documents = write_documents(deployment, versioned=[])
+    documents = write_documents(deployment, Choices())
     rules = {name: ET.fromstring(str(text))[0] for name, text in documents.items() if name.endswith(".xml")}  # noqa: S314  (our own)
     assert [child.tag for child in rules["quarantine-lifecycle.xml"]] == [
         "ID",
@@ -547,11 +607,14 @@ def test_the_command_writes_files(tmp_path: Path, deployment: Deployment) -> Non
     assert done.exit_code == 0, done.output
     written = sorted(path.name for path in (tmp_path / "rights").iterdir())
     assert written == [
+        "deployer.json",
         "function-role-trust.json",
         "function-role.json",
         "gate-uploads.json",
         "ledger-lifecycle.xml",
+        "operators.json",
         "quarantine-lifecycle.xml",
+        "rights.json",
         "trigger-role-trust.json",
         "trigger-role.json",
         "uploaders-uploads.json",

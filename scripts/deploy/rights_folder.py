@@ -1,0 +1,60 @@
+"""A folder of documents that `warden rights --out` writes, and whether it still says what is wanted."""
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+
+from scripts.deploy.checkup import Diagnosis
+from scripts.deploy.choices import NOTE, Choices, note_of, read_choices
+from scripts.deploy.deployment import BadDeployment, load_deployment
+from scripts.deploy.documents import write_documents
+from scripts.deploy.statements import Document
+
+LEFT_OVER = "nothing asks for it any more; take it off what it was applied to, then remove the file"
+# The names that our documents have, in every version.
+_OURS = re.compile(
+    r"(function|trigger)-role(-trust)?\.json|(deployer|operators)\.json|(uploaders|gate)-.+\.json"
+    r"|(quarantine|ledger)-lifecycle\.xml"
+)
+
+
+def write_folder(folder: Path, documents: Mapping[str, Document | str], choices: Choices) -> list[Path]:
+    """Write every document and the note of what they were written for; the paths, in order."""
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = {name: text_of(document) for name, document in documents.items()} | {NOTE: note_of(choices)}
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return [folder / name for name in texts]
+
+
+def text_of(document: Document | str) -> str:
+    """A document as its file has it."""
+    return document if isinstance(document, str) else json.dumps(document, indent=2) + "\n"
+
+
+def find_leftovers(folder: Path, wanted: Collection[str]) -> list[Path]:
+    """Documents of ours that template, policy and choices ask for no more; they may still be applied."""
+    return [path for path in sorted(folder.iterdir()) if _OURS.fullmatch(path.name) and path.name not in wanted]
+
+
+def examine_folder(file: Path, env: Mapping[str, str], folder: Path) -> Iterator[Diagnosis]:
+    """Compare the documents in a folder with those that template, policy and the folder's own note ask for now."""
+    try:
+        choices = read_choices(folder)
+        wanted = None if choices is None else write_documents(load_deployment(file, env), choices)
+    except BadDeployment as error:
+        yield Diagnosis("error", str(error))
+        return
+    if wanted is None:
+        yield Diagnosis("error", f"{folder}: no documents are in it; write them: scripts/warden rights --out {folder}")
+        return
+    again = f"run scripts/warden rights --out {folder} again, and apply it"
+    for name, document in wanted.items():
+        found = folder / name
+        if not found.exists():
+            yield Diagnosis("error", f"{found}: missing; {again}")
+        elif found.read_bytes() != text_of(document).encode():
+            yield Diagnosis("error", f"{found}: not what template, policy and {NOTE} ask for now; {again}")
+    for path in find_leftovers(folder, wanted):
+        yield Diagnosis("error", f"{path}: {LEFT_OVER}")
