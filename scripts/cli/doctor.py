@@ -7,6 +7,7 @@ import click
 
 from scripts.cli.options import template_option
 from scripts.deploy.checkup import Diagnosis, examine
+from scripts.deploy.choices import read_choices
 from scripts.deploy.deployment import load_deployment
 from scripts.deploy.live.account import examine_account
 from scripts.deploy.rights_folder import examine_folder
@@ -25,7 +26,7 @@ Examples:
     "--rights",
     metavar="DIR",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A folder written by `warden rights --out`: is it still right?",
+    help="A folder written by `warden rights --out`: is it still right? With --live, do the buckets fit it?",
 )
 @click.option(
     "--live",
@@ -48,7 +49,8 @@ def command(*, template: Path, rights: Path | None, live: bool) -> None:
     if live and _errors(findings):
         click.echo("the account is asked only once nothing is wrong offline", err=True)
     elif live:
-        findings += examine_account(load_deployment(template, os.environ), os.environ)
+        choices = read_choices(rights) if rights is not None else None
+        findings += examine_account(load_deployment(template, os.environ), os.environ, choices)
     for finding in findings:
         click.echo(str(finding))
     errors = _errors(findings)

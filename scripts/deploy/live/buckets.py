@@ -1,14 +1,20 @@
-"""The buckets: are they there, in the right region, private, with versions or without."""
+"""The buckets of the account: which there are, what each is for, and how they are reached."""
 
-from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
 
 import oss2
 
 from handler.adapters.oss.network import OssSession, explain
 from handler.credentials import Credentials
 from handler.errors import plain
-from scripts.deploy.checkup import Diagnosis
+from scripts.deploy.choices import Choices
 from scripts.deploy.deployment import Deployment
+
+Use = Literal["uploads", "quarantine", "ledger"]
+UPLOADS: Use = "uploads"
+QUARANTINE: Use = "quarantine"
+LEDGER: Use = "ledger"
 
 
 class Buckets:
@@ -31,61 +37,50 @@ class Buckets:
 
     def open(self, name: str) -> oss2.Bucket:
         """A bucket, asked at the public address of its region."""
-        endpoint = self.endpoint
+        return oss2.Bucket(
+            self._auth(),
+            self.endpoint,
+            name,
+            session=self._session,
+            region=self._deployment.region,
+            is_path_style=self.endpoint.startswith("http://"),
+        )
+
+    def open_account(self) -> oss2.Service:
+        """What is set for all buckets of the account."""
+        return oss2.Service(self._auth(), self.endpoint, session=self._session, region=self._deployment.region)
+
+    def _auth(self) -> oss2.ProviderAuthV4:
         keys = self._credentials
         provider = oss2.credentials.StaticCredentialsProvider(
             keys.access_key_id, keys.access_key_secret, keys.security_token or None
         )
-        return oss2.Bucket(
-            oss2.ProviderAuthV4(provider),
-            endpoint,
-            name,
-            session=self._session,
-            region=self._deployment.region,
-            is_path_style=endpoint.startswith("http://"),
-        )
+        return oss2.ProviderAuthV4(provider)
 
 
-def examine_buckets(deployment: Deployment, buckets: Buckets) -> Iterator[Diagnosis]:
-    """Look at each bucket that the deployment names. Reads only."""
-    watched, rules = deployment.settings.watched_buckets, deployment.policy.quarantine
-    for name in (*watched, *((rules.bucket,) if rules else ())):
-        yield from _examine_bucket(deployment, buckets.open(name), is_watched=name in watched)
-    ledger = deployment.settings.ledger_bucket
-    if ledger is not None:
-        yield from _examine_ledger(buckets.open(ledger))
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A bucket that the deployment names, what it is used for, and what the rights were written for, if known."""
+
+    deployment: Deployment
+    bucket: oss2.Bucket
+    uses: frozenset[Use]
+    choices: Choices | None
+
+    @property
+    def label(self) -> str:
+        """How messages name it."""
+        return f"{'ledger ' if LEDGER in self.uses else ''}bucket {self.bucket.bucket_name}"
 
 
-def _examine_bucket(deployment: Deployment, bucket: oss2.Bucket, *, is_watched: bool) -> Iterator[Diagnosis]:
-    name = bucket.bucket_name
-    try:
-        info = bucket.get_bucket_info()
-    except oss2.exceptions.OssError as error:
-        yield Diagnosis("error", f"bucket {name}: {say(error)}; create it, or mend the name in template.yml")
-        return
-    region = deployment.region
-    if (info.location or "").removeprefix("oss-") != region:
-        yield Diagnosis(
-            "error", f"bucket {name} is in {info.location!r}, and the function in {region!r}; use one region"
-        )
-    if info.acl.grant != "private":
-        severity, why = ("warning", "a gate has no effect") if is_watched else ("error", "what is held can be read")
-        yield Diagnosis(severity, f"bucket {name} is {info.acl.grant}: {why}; make it private")  # type: ignore[arg-type]
-    if is_watched and info.versioning_status != "Enabled":
-        message = "without versions an overwrite in the last instant before a deletion can't be told; enable them"
-        yield Diagnosis("warning", f"bucket {name}: {message}")
-
-
-def _examine_ledger(bucket: oss2.Bucket) -> Iterator[Diagnosis]:
-    name = bucket.bucket_name
-    try:
-        status = bucket.get_bucket_versioning().status
-    except oss2.exceptions.OssError as error:
-        yield Diagnosis("error", f"ledger bucket {name}: {say(error)}; create it, or mend LEDGER_BUCKET")
-        return
-    if status is not None:
-        message = f"its versioning is {status}, and no claim in it would hold; make a new one, never versioned"
-        yield Diagnosis("error", f"ledger bucket {name}: {message}")
+def uses_of(deployment: Deployment) -> dict[str, frozenset[Use]]:
+    """The buckets, by name. A quarantine may be a part of a bucket of uploads."""
+    uses: dict[str, set[Use]] = {name: {UPLOADS} for name in deployment.settings.watched_buckets}
+    if deployment.policy.quarantine is not None:
+        uses.setdefault(deployment.policy.quarantine.bucket, set()).add(QUARANTINE)
+    if deployment.settings.ledger_bucket is not None:
+        uses.setdefault(deployment.settings.ledger_bucket, set()).add(LEDGER)
+    return {name: frozenset(each) for name, each in uses.items()}
 
 
 def say(error: oss2.exceptions.OssError) -> str:

@@ -1,67 +1,9 @@
 """`warden doctor --live`: what is wrong with the account is found, with how to mend it."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
-import oss2
-import pytest
-from click.testing import Result
-
-from handler.adapters.oss.network import OssSession
-from scripts.bench.overhead import PIXEL
-from scripts.localcloud.cloud import APPLICATION, REGION, SERVICE_ROLE, see_no_risk
-from scripts.localcloud.fc.api import FunctionApi
-from scripts.localcloud.green.fetch import OssFetch
-from scripts.localcloud.green.server import GreenServer
-from scripts.localcloud.oss.server import OssServer
-from tests.deploy.checkout import Checkout
-from tests.deploy.live.deployed_function import deploy
-from tests.fc.function_api import Recorder
-
-KEYS = {
-    "ALIBABA_CLOUD_ACCESS_KEY_ID": APPLICATION.access_key_id,
-    "ALIBABA_CLOUD_ACCESS_KEY_SECRET": APPLICATION.access_key_secret,
-    "ALIBABA_CLOUD_SECURITY_TOKEN": "",
-}
-
-
-class Account:
-    """An account of the local cloud, and a deployment in it."""
-
-    def __init__(self, oss: OssServer, green: GreenServer, checkout: Checkout) -> None:
-        self.oss, self.green, self.checkout = oss, green, checkout
-
-    def examine(self, env: dict[str, str] | None = None) -> Result:
-        """Run the command with --live."""
-        return self.checkout.examine("--live", env=KEYS if env is None else env)
-
-    def upload(self) -> None:
-        """Put an image into the watched bucket."""
-        session = OssSession()
-        auth = oss2.AuthV4(APPLICATION.access_key_id, APPLICATION.access_key_secret)
-        bucket = oss2.Bucket(auth, self.oss.endpoint, "uploads", session=session, region=REGION, is_path_style=True)
-        bucket.put_object("a.png", PIXEL)
-        session.session.close()
-
-
-@pytest.fixture
-def account(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    """The local cloud, reached by the endpoints of the template."""
-    with (
-        OssServer([APPLICATION, SERVICE_ROLE], region=REGION) as oss,
-        GreenServer(
-            [APPLICATION], fetch=OssFetch(oss.endpoint, REGION, SERVICE_ROLE), eyes=see_no_risk, region=REGION
-        ) as green,
-        FunctionApi([APPLICATION], compute=Recorder(), deployed=None) as fc,
-    ):
-        monkeypatch.setenv("FC_ENDPOINT", fc.endpoint)
-        endpoints = f"OSS_ENDPOINT: {oss.endpoint}\n        GREEN_ENDPOINT: {green.endpoint}"
-        checkout.edit(("LOG_LEVEL: INFO", endpoints))
-        oss.create_bucket("uploads", versioned=True)
-        oss.create_bucket("quarantine")
-        oss.create_bucket("ledger")
-        fc.deployed = deploy(checkout.template)
-        yield Account(oss, green, checkout)
+from scripts.localcloud.cloud import APPLICATION, SERVICE_ROLE
+from tests.deploy.live.accounts import KEYS, Account
 
 
 def test_a_right_account_is_asked_and_pays_one_call(account: Account) -> None:
