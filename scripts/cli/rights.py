@@ -76,6 +76,8 @@ def command(  # noqa: PLR0913  (click hands over each option by its name)
     quarantines. Without --out the documents are printed as one JSON object. Run it again after each change of either:
     the folder knows the options that it was written with (rights.json), and those that are given are added to them.
     """
+    if anew and out is None:
+        raise click.UsageError("--anew is about the folder in --out, and none is given")
     given = Choices(versioned=versioned, kms_keys=kms_keys, gate=gate, readers=readers)
     try:
         before = read_choices(out) if out is not None and not anew else None

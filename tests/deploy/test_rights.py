@@ -484,6 +484,26 @@ def test_a_function_in_a_vpc_may_make_its_network_interfaces(tmp_path: Path, dep
     }
 
 
+def test_find_needs_its_own_rows_only(cloud: Cloud, tmp_path: Path) -> None:
+    """Who may find an image, and no more, can change nothing."""
+    rights = rights_of(tmp_path, EVERY_ACTION, versioned=True, ledger=True)
+    cloud.run(EVERY_ACTION, rights, versioned=True, ledger=True)
+    finding = {action for row in OPERATORS if "find" in row.commands for action in row.actions}
+    allowed = granted(operators_document(deploy(tmp_path, EVERY_ACTION), Choices()))
+    ours = frozenset(pair for pair in allowed if pair[0] in finding)
+    assert not [action for action, _ in ours if "Put" in action or "Delete" in action or "Abort" in action]
+    cloud.oss.add_identity(replace(APPLICATION, access_key_id="finder", rights=ours))
+    keys = {
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": "finder",
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": APPLICATION.access_key_secret,
+        "ALIBABA_CLOUD_SECURITY_TOKEN": "",
+    }
+    at = ["--ledger", "ledger", "--quarantine", "quarantine", "--endpoint", cloud.oss.endpoint, "--region", REGION]
+    found = CliRunner().invoke(find_command, ["NUDE.png", "--bucket", "uploads", *at], env=keys)
+    assert found.exit_code == 0, found.output
+    assert "quarantined" in found.output
+
+
 @pytest.fixture
 def deployment(tmp_path: Path) -> Deployment:
     """The project's own template and default policy."""

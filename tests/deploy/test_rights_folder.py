@@ -162,6 +162,13 @@ def test_a_folder_without_documents_is_found(folder: Folder) -> None:
     assert folder.examine().exit_code == 0
 
 
+def test_anew_without_a_folder_is_refused(folder: Folder) -> None:
+    """It would forget nothing."""
+    done = CliRunner().invoke(rights_command, ["--template", str(folder.checkout.template), "--anew"])
+    assert done.exit_code == 2
+    assert "--anew is about the folder in --out, and none is given" in done.output
+
+
 def test_a_reader_without_a_gate_is_refused(folder: Folder) -> None:
     """Nothing would be written for it."""
     done = folder.write("--reader", "1234567890123456")

@@ -22,6 +22,10 @@ def ask_service(deployment: Deployment, credentials: Credentials, buckets: Bucke
     bucket = deployment.settings.watched_buckets[0]
     try:
         listed = buckets.open(bucket).list_objects_v2(max_keys=1).object_list
+    except oss2.exceptions.AccessDenied as error:
+        message = f"bucket {bucket} cannot be listed, so that the service was not asked ({say(error)})"
+        yield Diagnosis("warning", f"{message}; it takes the right oss:ListObjects")
+        return
     except oss2.exceptions.OssError as error:
         yield Diagnosis("error", f"bucket {bucket} cannot be listed: {say(error)}")
         return

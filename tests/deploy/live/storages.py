@@ -11,6 +11,7 @@ from scripts.localcloud.cloud import REGION
 from tests.deploy.live.accounts import KEYS, Account
 
 Spoil = Callable[["Storage"], None]
+SILENT = (0, "nothing to mend (the account too), 0 warnings\n")
 
 
 class Storage(Account):

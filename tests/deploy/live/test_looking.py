@@ -9,9 +9,7 @@ from scripts.deploy.deployment import load_deployment
 from scripts.deploy.people import deployer_document
 from scripts.localcloud.cloud import APPLICATION
 from scripts.localcloud.wire import Bystander, Fault, WireCall
-from tests.deploy.live.storages import Storage
-
-SILENT = (0, "nothing to mend (the account too), 0 warnings\n")
+from tests.deploy.live.storages import SILENT, Storage
 
 
 def rights_to_look(storage: Storage) -> frozenset[tuple[str, str]]:
@@ -69,6 +67,16 @@ def test_what_could_not_be_looked_at_is_told(storage: Storage, action: str, reso
     assert line.startswith(f"warning: {what} could not be looked at (HTTP 403 AccessDenied (request ")
     assert f"it takes the right {action}" in line
     assert done.exit_code == 0
+
+
+def test_a_service_that_could_not_be_asked_is_told(storage: Storage) -> None:
+    """Without the right to list there is no image to ask about; nothing is paid."""
+    storage.oss.add_identity(replace(APPLICATION, rights=rights_to_look(storage) - {("oss:ListObjects", "uploads")}))
+    done = storage.look()
+    (line,) = done.output.splitlines()[:-1]
+    assert line.startswith("warning: bucket uploads cannot be listed, so that the service was not asked (HTTP 403")
+    assert line.endswith("it takes the right oss:ListObjects")
+    assert storage.green.billed == 0
 
 
 class Garbler(Bystander):

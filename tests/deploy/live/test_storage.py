@@ -9,7 +9,9 @@ from oss2.models import LifecycleExpiration as After
 from oss2.models import LifecycleFilter as Filter
 from oss2.models import LifecycleRule as Rule
 
+from scripts.environment.making import ROOT
 from tests.deploy.live.storages import (
+    SILENT,
     Spoil,
     Storage,
     block,
@@ -27,7 +29,6 @@ from tests.deploy.live.storages import (
 from tests.deploy.template.templates import add_trigger
 
 ARN = "acs:kms:ap-southeast-1:1234567890123456:key/key-1"
-SILENT = (0, "nothing to mend (the account too), 0 warnings\n")
 ABORT = Rule("abort", "", abort_multipart_upload=Abort(days=7))
 ONE_DAY = date(2030, 1, 1)
 PARTLY = Filter(filter_not=[FilterNot("ledger/v1/2026", FilterNotTag("a", "b"))])
@@ -261,6 +262,44 @@ def test_replicas_that_are_announced_are_right(storage: Storage) -> None:
     replicate("uploads", "copies")(storage)
     done = storage.look()
     assert (done.exit_code, done.output) == SILENT
+
+
+def test_versions_that_were_suspended_take_rights_too(storage: Storage) -> None:
+    """What lies there has a version, if only `null`."""
+    together(rights(), version("uploads", "Suspended"))(storage)
+    done = storage.look()
+    assert done.exit_code == 1
+    assert "error: bucket uploads: it has versions (Suspended), and the rights were written without them" in done.output
+
+
+def test_without_quarantine_and_ledger_there_is_less_to_look_at(storage: Storage) -> None:
+    """A policy that only tags names one bucket; the others may be as they like."""
+    storage.checkout.policy.write_bytes((ROOT / "policies" / "tag-only.yml").read_bytes())
+    endpoints = f"OSS_ENDPOINT: {storage.oss.endpoint}\n        GREEN_ENDPOINT: {storage.green.endpoint}"
+    storage.checkout.edit(("LOG_LEVEL: INFO", endpoints), ("ledger_bucket: ledger", 'ledger_bucket: ""'))
+    for path in (storage.checkout.folder / "rights").iterdir():
+        path.unlink()
+    storage.write_rights("--versioned", "uploads")
+    together(publish("quarantine"), publish("ledger"), retain("ledger"), retain("uploads"))(storage)
+    done = storage.look()
+    assert (done.exit_code, done.output) == SILENT
+
+
+def test_a_quarantine_among_the_uploads_is_looked_at_as_both(storage: Storage) -> None:
+    """Its lifecycle is that of the uploads: rules below the quarantine's prefix are told, others are not."""
+    text = storage.checkout.policy.read_text()
+    assert 'quarantine: {bucket: "${QUARANTINE_BUCKET}"' in text
+    text = text.replace('quarantine: {bucket: "${QUARANTINE_BUCKET}"', "quarantine: {bucket: uploads")
+    storage.checkout.policy.write_text(text + '\nscope: {exclude: ["held/**"]}\n')
+    endpoints = f"OSS_ENDPOINT: {storage.oss.endpoint}\n        GREEN_ENDPOINT: {storage.green.endpoint}"
+    storage.checkout.edit(("LOG_LEVEL: INFO", endpoints), ('prefix: ""', "prefix: avatars/"))
+    storage.write_rights()
+    rules("uploads", ABORT, Rule("drafts", "drafts/", expiration=After(1)))(storage)
+    assert (storage.look().exit_code, storage.look().output) == SILENT
+    rules("uploads", ABORT, Rule("all", "", expiration=After(1)))(storage)
+    retain("uploads")(storage)
+    told = [line.split(":")[1] for line in storage.look().output.splitlines()[:-1]]
+    assert told == [" bucket uploads keeps everything for 1 days (retention policy, Locked)"] * 2 + [" bucket uploads"]
 
 
 def test_a_policy_that_removes_nothing_may_have_a_retention(storage: Storage) -> None:
