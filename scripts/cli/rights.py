@@ -10,7 +10,7 @@ from scripts.cli.options import template_option
 from scripts.deploy.choices import EVERYBODY, NOTE, Choices, read_choices
 from scripts.deploy.deployment import BadDeployment, load_deployment
 from scripts.deploy.documents import write_documents
-from scripts.deploy.rights_folder import LEFT_OVER, find_leftovers, write_folder
+from scripts.deploy.rights_folder import LEFT_OVER, find_leftovers, find_too_long, write_folder
 from scripts.deploy.statements import Document
 
 NOTES = """\
@@ -89,6 +89,8 @@ def command(  # noqa: PLR0913  (click hands over each option by its name)
         click.echo(json.dumps(documents, indent=2))
     else:
         _write_out(out, documents, choices)
+    for message in find_too_long(documents):
+        click.echo(message, err=True)
     click.echo(NOTES, err=True)
     if choices.gate and EVERYBODY in choices.who_reads:
         click.echo(GATE_FOR_EVERYBODY, err=True)

@@ -11,6 +11,8 @@ from scripts.deploy.deployment import BadDeployment, load_deployment
 from scripts.deploy.documents import write_documents
 from scripts.deploy.statements import Document
 
+# What CreatePolicy takes (API reference of Resource Management, PolicyDocument); whether blanks count is not said.
+MOST_CHARACTERS = 6144
 LEFT_OVER = "nothing asks for it any more; take it off what it was applied to, then remove the file"
 # The names that our documents have, in every version.
 _OURS = re.compile(
@@ -38,6 +40,14 @@ def find_leftovers(folder: Path, wanted: Collection[str]) -> list[Path]:
     return [path for path in sorted(folder.iterdir()) if _OURS.fullmatch(path.name) and path.name not in wanted]
 
 
+def find_too_long(documents: Mapping[str, Document | str]) -> Iterator[str]:
+    """What to say of each document that RAM would refuse for its length; a gate is OSS's, which takes more."""
+    for name, document in documents.items():
+        length = len(text_of(document))
+        if not isinstance(document, str) and not name.startswith("gate-") and length > MOST_CHARACTERS:
+            yield f"{name} has {length} characters, and RAM takes {MOST_CHARACTERS}: make two policies of it"
+
+
 def examine_folder(file: Path, env: Mapping[str, str], folder: Path) -> Iterator[Diagnosis]:
     """Compare the documents in a folder with those that template, policy and the folder's own note ask for now."""
     try:
@@ -56,5 +66,7 @@ def examine_folder(file: Path, env: Mapping[str, str], folder: Path) -> Iterator
             yield Diagnosis("error", f"{found}: missing; {again}")
         elif found.read_bytes() != text_of(document).encode():
             yield Diagnosis("error", f"{found}: not what template, policy and {NOTE} ask for now; {again}")
+    for message in find_too_long(wanted):
+        yield Diagnosis("warning", f"{folder}: {message}")
     for path in find_leftovers(folder, wanted):
         yield Diagnosis("error", f"{path}: {LEFT_OVER}")

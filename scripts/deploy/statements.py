@@ -36,11 +36,14 @@ def trust(service: str) -> Document:
 
 
 def allow_each(deployment: Deployment, rights: Iterable[Right]) -> list[Document]:
-    """Rights as statements, one a resource, both in order."""
+    """Rights as statements, in order; resources with the same actions share one, because RAM takes no long document."""
     by_resource: dict[str, list[str]] = {}
     for right in sorted(rights):
         by_resource.setdefault(_resource(deployment, right), []).append(right.action)
-    return [allow(actions, [resource]) for resource, actions in sorted(by_resource.items())]
+    by_actions: dict[tuple[str, ...], list[str]] = {}
+    for resource, actions in sorted(by_resource.items()):
+        by_actions.setdefault(tuple(actions), []).append(resource)
+    return [allow(actions, resources) for actions, resources in by_actions.items()]
 
 
 def object_arn(deployment: Deployment, bucket: str, glob: str) -> str:

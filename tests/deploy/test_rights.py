@@ -529,7 +529,8 @@ KEY = "acs:kms:ap-southeast-1:1234567890123456:key/key-hzz65f1cb7aasj8g6zr0f"
 def kms_actions(deployment: Deployment, *keys: str) -> dict[str, list[str]]:
     """What the function's document says of keys, by their ARNs."""
     found = function_document(deployment, Choices(kms_keys=keys))["Statement"]
-    return {s["Resource"][0]: s["Action"] for s in found if any(action.startswith("kms:") for action in s["Action"])}
+    ours = [s for s in found if any(action.startswith("kms:") for action in s["Action"])]
+    return {resource: s["Action"] for s in ours for resource in s["Resource"]}
 
 
 def test_each_key_of_kms_is_a_right_to_read_and_to_write(deployment: Deployment) -> None:

@@ -162,6 +162,26 @@ def test_a_folder_without_documents_is_found(folder: Folder) -> None:
     assert folder.examine().exit_code == 0
 
 
+@pytest.mark.parametrize(("buckets", "fits"), [(4, True), (60, False)])
+def test_what_ram_would_refuse_for_its_length_is_told(folder: Folder, buckets: int, *, fits: bool) -> None:
+    """A document of many buckets is named, with the limit, when it is written and by the doctor; it is a warning."""
+    names = [f"uploads-of-customer-{number:02}" for number in range(buckets)]
+    first, *others = names
+    text = folder.checkout.template.read_text()
+    before, _, trigger = text.partition("        - triggerName: uploads\n")
+    blocks = [f"        - triggerName: {name}\n{trigger.rstrip()}\n".replace("${vars.bucket}", name) for name in others]
+    text = before.replace("${vars.bucket}  ", f'"{",".join(names)}"  ')
+    text += f"        - triggerName: uploads\n{trigger.rstrip()}\n".replace("${vars.bucket}", first) + "".join(blocks)
+    folder.checkout.template.write_text(text)
+    done = folder.write()
+    assert done.exit_code == 0, done.output
+    told = folder.examine()
+    assert told.exit_code == 0
+    for output in (done.stderr, told.output):
+        assert ("operators.json has " in output) != fits
+        assert ("characters, and RAM takes 6144: make two policies of it" in output) != fits
+
+
 def test_anew_without_a_folder_is_refused(folder: Folder) -> None:
     """It would forget nothing."""
     done = CliRunner().invoke(rights_command, ["--template", str(folder.checkout.template), "--anew"])
