@@ -22,6 +22,7 @@ QUARANTINE, HELD = "quarantine", "quarantine, `held/*`"
 UPLOADS, UPLOADED = "uploads", "uploads, `*`"
 LEDGER, RECORDS, RELEASES = "ledger", "ledger, `ledger/*` and `release/*`", "ledger, `release/*`"
 KEYS, FUNCTION, ROLES, ACCOUNT = "each key of KMS", "the function", "both roles", "everything, `*`"
+LOG, QUEUE, LETTERS = "the log's project", "the queue", "the queue's messages"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,19 @@ DEPLOYER = (
             LEDGER: ("oss:GetBucketLifecycle", "oss:GetBucketVersioning"),
         }.items()
     ),
+    Row("doctor --live", UPLOADED, ("oss:GetObject",)),
+    Row(
+        "doctor --live",
+        FUNCTION,
+        ("fc:GetFunction", "fc:GetAsyncInvokeConfig", "fc:GetConcurrencyConfig", "fc:ListTriggers"),
+    ),
+    # Two pages of the Log Service name the right to list alerts in two ways.
+    Row(
+        "doctor --live",
+        LOG,
+        ("log:GetLogStore", "log:GetIndex", "log:ListAlerts", "log:ListJobs", "log:GetDashboard"),
+    ),
+    Row("doctor --live", QUEUE, ("mns:GetQueueAttributes",)),
     Row("doctor --live", ACCOUNT, ("oss:GetPublicAccessBlock", MODERATE)),
 )
 OPERATORS = (
@@ -98,6 +112,12 @@ OPERATORS = (
     Row("restore", RELEASES, ("oss:PutObject",)),
     Row("find, restore", LEDGER, ("oss:ListObjects",)),
     Row("find, restore", KEYS, ("kms:Decrypt", "kms:GenerateDataKey")),
+    # The pages on the two calls name the rights of a batch; those of single messages do no harm beside them.
+    Row(
+        "letters",
+        LETTERS,
+        ("mns:BatchReceiveMessage", "mns:BatchDeleteMessage", "mns:ReceiveMessage", "mns:DeleteMessage"),
+    ),
     Row("redrive", FUNCTION, ("fc:InvokeFunction",)),
     Row("stop, start", FUNCTION, ("fc:GetFunction", "fc:DisableFunctionInvocation", "fc:EnableFunctionInvocation")),
 )
@@ -109,7 +129,7 @@ def deployer_document(deployment: Deployment, choices: Choices) -> Document:
 
 
 def operators_document(deployment: Deployment, choices: Choices) -> Document:
-    """What find, restore, redrive, stop and start need. Whoever has it can make an image pass."""
+    """What find, restore, letters, redrive, stop and start need. Whoever has it can make an image pass."""
     return _write(deployment, choices, OPERATORS)
 
 
@@ -131,7 +151,11 @@ def _places(deployment: Deployment, choices: Choices) -> dict[str, list[str]]:
     ledger = [] if settings.ledger_bucket is None else [settings.ledger_bucket]
     function, watched = function_arn(deployment), settings.watched_buckets
     roles = (deployment.function_role, *deployment.trigger_roles)
+    project = f"acs:log:{deployment.region}:{deployment.account}:project/{deployment.log_project}"
     return {
+        LOG: [project, f"{project}/*"],
+        QUEUE: [deployment.dead_letters.removesuffix("/messages")],
+        LETTERS: [deployment.dead_letters],
         QUARANTINE: [rules.bucket] if rules else [],
         HELD: [f"{rules.bucket}/{rules.prefix}*"] if rules else [],
         UPLOADS: [*watched],

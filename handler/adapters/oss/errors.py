@@ -48,8 +48,8 @@ HINTS = {
     "remove or overwrite it",
     "FileAlreadyExists": "something is there already, and nothing is overwritten",
     PUBLIC_ENDPOINT_FORBIDDEN: "OSS gives data of this account to nobody over its public address; map a domain of your "
-    "own to the bucket, and name it in OSS_CUSTOM_DOMAINS; run commands inside the region, with --endpoint the internal "
-    "one",
+    "own to the bucket, and name it in OSS_CUSTOM_DOMAINS; run a command inside the region, with the internal "
+    "address of OSS as its endpoint",
     ARCHIVED_CODE: "an archived object has to be restored first",
     "KmsServiceNotEnabled": "the object or the bucket is encrypted by KMS, which this account has not activated",
     "InvalidEncryptionAlgorithmError": "the bucket or the object names an encryption that OSS does not have here",

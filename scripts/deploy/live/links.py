@@ -6,6 +6,7 @@ from contextlib import closing
 
 import oss2
 
+from handler.adapters.oss.errors import code_of
 from handler.adapters.oss.store import OssStore
 from handler.credentials import Credentials
 from handler.errors import WardenError
@@ -41,4 +42,6 @@ def _try_link(store: OssStore, buckets: Buckets, bucket: str) -> Iterator[Diagno
     except oss2.exceptions.OssError:
         return  # that it can't be listed is said where it is asked for
     except WardenError as error:
-        yield Diagnosis("error", f"bucket {bucket}, by a signed link: {error}")
+        # What these keys may not read says nothing of the function's.
+        severity = "warning" if code_of(error) == "AccessDenied" else "error"
+        yield Diagnosis(severity, f"bucket {bucket}, by a signed link: {error}")  # type: ignore[arg-type]

@@ -12,9 +12,11 @@ from scripts.deploy.choices import Choices
 from scripts.deploy.deployment import load_deployment
 from scripts.deploy.documents import write_documents
 from scripts.localcloud.cloud import APPLICATION, REGION
+from scripts.localcloud.fc.api import FunctionApi
 from scripts.localcloud.green.server import GreenServer
 from scripts.localcloud.oss.server import OssServer
 from tests.deploy.checkout import Checkout
+from tests.deploy.live.deployed_function import deploy
 
 KEYS = {
     "ALIBABA_CLOUD_ACCESS_KEY_ID": APPLICATION.access_key_id,
@@ -26,8 +28,14 @@ KEYS = {
 class Account:
     """An account of the local cloud, and a deployment in it."""
 
-    def __init__(self, oss: OssServer, green: GreenServer, checkout: Checkout) -> None:
-        self.oss, self.green, self.checkout = oss, green, checkout
+    def __init__(self, oss: OssServer, green: GreenServer, fc: FunctionApi, checkout: Checkout) -> None:
+        self.oss, self.green, self.fc, self.checkout = oss, green, fc, checkout
+
+    def deploy(self, *edits: tuple[str, str]) -> None:
+        """Edit the template, and deploy it."""
+        endpoints = f"OSS_ENDPOINT: {self.oss.endpoint}\n        GREEN_ENDPOINT: {self.green.endpoint}"
+        self.checkout.edit(("LOG_LEVEL: INFO", endpoints), *edits)
+        self.fc.deployed = deploy(self.checkout.template)
 
     def examine(self, env: dict[str, str] | None = None) -> Result:
         """Run the command with --live."""

@@ -11,7 +11,6 @@ from scripts.localcloud.green.server import GreenServer
 from scripts.localcloud.oss.server import OssServer
 from tests.deploy.checkout import Checkout
 from tests.deploy.live.accounts import Account
-from tests.deploy.live.deployed_function import deploy
 from tests.deploy.live.storages import Storage
 from tests.fc.function_api import Recorder
 from tests.services.log_stand_in import LogStandIn, log_stand_in
@@ -45,11 +44,10 @@ def account(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> Iterator[Acc
         FunctionApi([APPLICATION], compute=Recorder(), deployed=None) as fc,
     ):
         monkeypatch.setenv("FC_ENDPOINT", fc.endpoint)
-        checkout.edit(("LOG_LEVEL: INFO", f"OSS_ENDPOINT: {oss.endpoint}\n        GREEN_ENDPOINT: {green.endpoint}"))
         for name in ("uploads", "quarantine", "ledger"):
             oss.create_bucket(name, versioned=name == "uploads")
-        fc.deployed = deploy(checkout.template)
-        account = Account(oss, green, checkout)
+        account = Account(oss, green, fc, checkout)
+        account.deploy()
         account.apply_lifecycles()
         yield account
 
@@ -57,7 +55,7 @@ def account(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> Iterator[Acc
 @pytest.fixture
 def storage(account: Account) -> Storage:
     """With an image, and the rights for it."""
-    storage = Storage(account.oss, account.green, account.checkout)
+    storage = Storage(account.oss, account.green, account.fc, account.checkout)
     storage.upload()
     storage.write_rights("--versioned", "uploads")
     return storage

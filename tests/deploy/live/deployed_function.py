@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.deploy.deployment import load_deployment
+from scripts.deploy.template.check import key_filter
 from scripts.localcloud.fc.deployed import Deployed
 
 
@@ -41,10 +42,11 @@ def deploy(template: Path) -> Deployed:
                 "triggerConfig": json.dumps(
                     {
                         "events": list(reversed(trigger.triggerConfig.events)),
-                        "filter": {"key": {"prefix": "", "suffix": ""}},
+                        "filter": {"key": {"prefix": prefix, "suffix": suffix}},
                     }
                 ),
             }
             for trigger in props.triggers
+            for prefix, suffix in (key_filter(trigger) or ("", ""),)
         ],
     )

@@ -255,8 +255,7 @@ def test_replicas_that_are_announced_are_right(storage: Storage) -> None:
             "              - oss:ObjectReplication:ObjectModified",
         ),
     )
-    endpoints = f"OSS_ENDPOINT: {storage.oss.endpoint}\n        GREEN_ENDPOINT: {storage.green.endpoint}"
-    storage.checkout.edit(("LOG_LEVEL: INFO", endpoints), ("${vars.bucket}  ", '"uploads,copies"  '), second)
+    storage.deploy(("${vars.bucket}  ", '"uploads,copies"  '), second)
     storage.oss.create_bucket("copies", versioned=True)
     storage.write_rights("--versioned", "copies")
     replicate("uploads", "copies")(storage)
@@ -275,8 +274,7 @@ def test_versions_that_were_suspended_take_rights_too(storage: Storage) -> None:
 def test_without_quarantine_and_ledger_there_is_less_to_look_at(storage: Storage) -> None:
     """A policy that only tags names one bucket; the others may be as they like."""
     storage.checkout.policy.write_bytes((ROOT / "policies" / "tag-only.yml").read_bytes())
-    endpoints = f"OSS_ENDPOINT: {storage.oss.endpoint}\n        GREEN_ENDPOINT: {storage.green.endpoint}"
-    storage.checkout.edit(("LOG_LEVEL: INFO", endpoints), ("ledger_bucket: ledger", 'ledger_bucket: ""'))
+    storage.deploy(("ledger_bucket: ledger", 'ledger_bucket: ""'))
     for path in (storage.checkout.folder / "rights").iterdir():
         path.unlink()
     storage.write_rights("--versioned", "uploads")
@@ -291,8 +289,7 @@ def test_a_quarantine_among_the_uploads_is_looked_at_as_both(storage: Storage) -
     assert 'quarantine: {bucket: "${QUARANTINE_BUCKET}"' in text
     text = text.replace('quarantine: {bucket: "${QUARANTINE_BUCKET}"', "quarantine: {bucket: uploads")
     storage.checkout.policy.write_text(text + '\nscope: {exclude: ["held/**"]}\n')
-    endpoints = f"OSS_ENDPOINT: {storage.oss.endpoint}\n        GREEN_ENDPOINT: {storage.green.endpoint}"
-    storage.checkout.edit(("LOG_LEVEL: INFO", endpoints), ('prefix: ""', "prefix: avatars/"))
+    storage.deploy(('prefix: ""', "prefix: avatars/"))
     storage.write_rights()
     rules("uploads", ABORT, Rule("drafts", "drafts/", expiration=After(1)))(storage)
     assert (storage.look().exit_code, storage.look().output) == SILENT
