@@ -96,6 +96,7 @@ def test_description_is_what_a_client_needs(cloud: LocalCloud) -> None:
     assert json.loads(json.dumps(cloud.describe())) == {
         "oss": {"endpoint": cloud.oss.endpoint, "region": "ap-southeast-1"},
         "green": {"endpoint": cloud.green.endpoint},
+        "fc": {"endpoint": cloud.fc_api.endpoint, "function": "bucket-warden"},
         "access_key_id": "LocalApplication",
         "access_key_secret": "local-application-secret",
         "buckets": {"uploads": "uploads", "quarantine": "quarantine"},
