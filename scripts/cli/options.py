@@ -7,11 +7,9 @@ from typing import Any
 
 import click
 
-from handler.credentials import Credentials
-from handler.errors import BadSettings
 from scripts.environment.making import ROOT
 from scripts.fc.client import FunctionClient, name_endpoint
-from scripts.operations.account import KEYS
+from scripts.operations.account import find_keys
 
 template_option = click.option(
     "--template",
@@ -39,8 +37,9 @@ def function_options(command: Any) -> Any:  # noqa: ANN401  (click's decorators 
 def find_endpoint(account: str | None, endpoint: str | None, region: str) -> str:
     """Where Function Compute is asked, as a URL. Raises UsageError."""
     if endpoint:
-        if not re.match(r"https?://[^/]", endpoint):
-            raise click.BadParameter(f"{endpoint!r} is no URL; write https://HOST", param_hint="--endpoint")
+        if not re.fullmatch(r"https?://[^/?#@\s]+/?", endpoint):
+            shown = endpoint.rpartition("@")[2]  # before it stands a password, if any
+            raise click.BadParameter(f"{shown!r} is no URL of a host; write https://HOST", param_hint="--endpoint")
         return endpoint
     if not account:
         raise click.UsageError("say whose function it is: --account ID, or --endpoint URL")
@@ -52,12 +51,4 @@ def find_endpoint(account: str | None, endpoint: str | None, region: str) -> str
 def connect_function(function: str, account: str | None, endpoint: str | None, region: str) -> FunctionClient:
     """A client with the keys of the environment. Raises UsageError, and BadSettings without keys."""
     url = find_endpoint(account, endpoint, region)
-    return FunctionClient(find_keys(), endpoint=url, region=region, function=function)
-
-
-def find_keys() -> Credentials:
-    """The keys of the environment. Raises BadSettings, which names the variables."""
-    try:
-        return Credentials.find(None, os.environ)
-    except BadSettings as exc:
-        raise BadSettings(f"no credentials in the environment; set {KEYS}") from exc
+    return FunctionClient(find_keys(os.environ), endpoint=url, region=region, function=function)

@@ -32,11 +32,7 @@ class Account:
     @classmethod
     def from_env(cls, env: Mapping[str, str], endpoint: str | None, region: str) -> "Account":
         """The keys of the environment. Raises BadSettings without them."""
-        try:
-            credentials = Credentials.find(None, env)
-        except BadSettings as exc:
-            raise BadSettings(f"no keys in the environment; set {KEYS}") from exc
-        return cls(credentials, endpoint or f"https://oss-{region}.aliyuncs.com", region, Meter())
+        return cls(find_keys(env), endpoint or f"https://oss-{region}.aliyuncs.com", region, Meter())
 
     def connect(self) -> OssConnection:
         """A connection for calls that no port has."""
@@ -67,6 +63,14 @@ class Account:
             "meter": self.meter,
             "sleep": time.sleep,
         }
+
+
+def find_keys(env: Mapping[str, str]) -> Credentials:
+    """The keys of the environment. Raises BadSettings, which names the variables."""
+    try:
+        return Credentials.find(None, env)
+    except BadSettings as exc:
+        raise BadSettings(f"no credentials in the environment; set {KEYS}") from exc
 
 
 def list_keys(connection: OssConnection, bucket: str, prefix: str) -> list[str]:
