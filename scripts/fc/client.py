@@ -50,8 +50,8 @@ class Refused(WardenError):
 
     @property
     def is_absence(self) -> bool:
-        """Whether what was asked about, the function or a setting of it, is not there."""
-        return self.status == HTTP_NOT_FOUND
+        """Whether what was asked about, the function or a setting of it, is not there; unknown keys are a 404 too."""
+        return self.status == HTTP_NOT_FOUND and not KEYS.search(self.code)
 
 
 class Unanswered(WardenError):

@@ -60,6 +60,7 @@ def test_a_refusal_names_its_cause(api: Api, status: int, code: str, said: str) 
     assert str(caught.value).startswith(f"Function Compute says {code} (HTTP {status}): ")
     assert said in str(caught.value)
     assert (caught.value.code, caught.value.status) == (code, status)
+    assert caught.value.is_absence == (code == "FunctionNotFound")
 
 
 def test_a_refusal_that_nobody_knows_is_repeated_and_no_more(api: Api) -> None:

@@ -154,7 +154,7 @@ def test_no_network_is_told_and_the_function_runs_on(api: Api) -> None:
     [
         (("stop",), "--reason"),
         (("stop", "--reason", " "), "it is empty"),
-        ((*STOP, "--endpoint", "fc.example.com"), "it is no URL of a host"),
+        ((*STOP, "--endpoint", "fc.example.com"), "'fc.example.com' is no URL of a host"),
     ],
 )
 def test_a_wrong_command_line_is_refused(api: Api, arguments: tuple[str, ...], said: str) -> None:

@@ -5,10 +5,13 @@ import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from handler.events import is_redriven, parse_event, read_records
 from scripts.cli.__main__ import warden
@@ -17,6 +20,7 @@ from scripts.operations.dead_letters import mark
 from scripts.operations.journal import open_journal
 from tests.fc.function_api import Api, open_api
 
+REFUSED = Fault(status=429, code="ResourceThrottled")
 OPERATOR = Identity("LTAIoperator", "operator-secret", rights=frozenset({("fc:InvokeFunction", "functions/*")}))
 
 
@@ -386,3 +390,20 @@ def test_the_summary_counts_every_letter(api: Api, file: Path) -> None:
     api.spoiler.fault = None
     assert run(file, "--yes").stderr == "3 letters: 1 sent before, 2 sent\n"
     assert run(file, "--yes").stderr == "3 letters: 3 sent before\n"
+
+
+@given(outages=st.lists(st.lists(st.booleans(), max_size=4), max_size=4), copies=st.integers(1, 3))
+@settings(max_examples=25, deadline=None)
+def test_runs_that_are_refused_at_any_point_send_each_event_once(outages: list[list[bool]], copies: int) -> None:
+    """However many runs there are and whatever is refused in them: after one that is not, each event was sent once."""
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch, open_api(patch, OPERATOR) as api:
+        path = Path(folder) / "dead.jsonl"
+        letters = [letter(event(f"{number}.png")) for number in range(4)] * copies
+        path.write_text("\n".join(map(json.dumps, letters)))
+        for refused in outages:
+            plan = iter(refused)
+            patch.setattr(api.spoiler, "before", lambda _, plan=plan: REFUSED if next(plan, False) else None)
+            CliRunner().invoke(warden, ["redrive", str(path), "--yes", "--quiet"])
+        patch.setattr(api.spoiler, "before", lambda _: None)
+        run(path, "--yes")
+        assert sorted(body.decode() for body in api.compute.queued) == [marked(event(f"{n}.png")) for n in range(4)]

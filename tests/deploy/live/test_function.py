@@ -181,6 +181,14 @@ def test_an_answer_that_does_not_come_is_told(world: World, action: str, fault: 
     assert finding.startswith("warning: could not look at the ")
 
 
+def test_keys_that_nobody_knows_are_not_a_function_that_is_not_there(world: World) -> None:
+    """Both are a 404."""
+    world.api.spoiler.fault = Fault(status=404, code="InvalidAccessKeyId.NotFound")
+    (finding,) = world.examine()
+    assert finding.startswith("warning: could not look at the function 'bucket-warden'")
+    assert "the keys or their token are wrong" in finding
+
+
 def test_no_network_is_told_once(world: World) -> None:
     """Not once for each thing that can't be looked at."""
     world.api.server.stop()
