@@ -93,6 +93,6 @@ class LogService:
             if answer.status_code == HTTPStatus.OK:
                 return msgspec.json.decode(answer.content, type=kind)
             error = msgspec.json.decode(answer.content, type=_Error)
-        except msgspec.DecodeError as exc:
+        except (ValueError, RecursionError) as exc:  # no JSON, of another shape, no UTF-8, nested without end
             raise NoAnswer(f"HTTP {answer.status_code}, but {STRANGE}") from exc
         raise Refused(answer.status_code, error.errorCode, error.errorMessage)

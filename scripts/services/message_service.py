@@ -22,6 +22,7 @@ WAIT_S = 3
 ENDPOINT = "MNS_ENDPOINT"
 NAMESPACE = "http://mns.aliyuncs.com/doc/v1/"
 
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _ARN = re.compile(r"acs:mns:([a-z0-9-]+):([0-9]+):/queues/([A-Za-z0-9-]+)/messages")
 
 
@@ -86,7 +87,7 @@ class Queue:
             for each in found.iterfind("{*}Message")
         ]
         if not messages or not all(message.handle for message in messages):
-            raise NoAnswer(STRANGE)
+            raise NoAnswer(f"HTTP 200, but {STRANGE}")
         return messages
 
     def delete(self, messages: Iterable[Message]) -> None:
@@ -123,14 +124,16 @@ def open_queue(arn: str, credentials: Credentials, env: Mapping[str, str]) -> Qu
 
 
 def _parse(content: bytes, status: int) -> ET.Element:
-    if b"<!DOCTYPE" in content:  # entities that grow without end; the service has none
-        raise NoAnswer(f"HTTP {status}, but {STRANGE}")
+    """An answer, which is UTF-8 ("Request protocol") and has no entities of its own. Raises NoAnswer."""
     try:
-        return ET.fromstring(content)  # noqa: S314  (see above)
-    except ET.ParseError as exc:
-        raise NoAnswer(f"HTTP {status}, but {STRANGE}") from exc
+        text = content.decode()
+        if "<!DOCTYPE" not in text:  # else entities may grow without end
+            return ET.fromstring(text)  # noqa: S314  (see above)
+    except (ET.ParseError, ValueError):
+        pass
+    raise NoAnswer(f"HTTP {status}, but {STRANGE}")
 
 
 def _number(root: ET.Element, name: str) -> int | None:
     text = root.findtext(f"{{*}}{name}", "")
-    return int(text) if text.isascii() and text.isdecimal() else None
+    return int(text) if _NUMBER.fullmatch(text) else None

@@ -39,6 +39,9 @@ class _Server(Listener):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # One packet an answer: head and body apart would wait for the client's delayed acknowledgement.
+    wbufsize = 64 * 1024
+    disable_nagle_algorithm = True
     server: _Server
 
     def do_GET(self) -> None:
