@@ -160,21 +160,25 @@ def arn() -> str:
 def test_letters_are_deleted_only_once_they_are_on_the_disk(
     queue: QueueStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In that order, for each handful."""
-    order: list[str] = []
+    """At that moment each is in the file, and still in the queue; afterwards in the file alone."""
+    file = tmp_path / "dead.jsonl"
+    seen: list[tuple[int, int]] = []
     sync = os.fsync
+
+    def note() -> None:
+        seen.append((file.read_bytes().count(b"\n"), len(queue.received)))
 
     def watched(descriptor: int) -> None:
         sync(descriptor)
-        order.append("disk")
+        note()
 
     monkeypatch.setattr(os, "fsync", watched)
     queue.send(*["{}"] * 17)
     opened = open_queue(arn(), Credentials(ME.access_key_id, ME.access_key_secret), os.environ)
-    for _ in take_letters(opened, tmp_path / "dead.jsonl"):
-        order += [each.partition(" ")[0] for each in queue.asked[-1:]]
+    for _ in take_letters(opened, file):
+        note()
     opened.close()
-    assert order == ["disk", "DELETE", "disk", "DELETE"]
+    assert seen == [(16, 16), (16, 0), (17, 1), (17, 0)]
 
 
 def test_what_can_not_be_deleted_stops_it(queue: QueueStandIn, template: Path, tmp_path: Path) -> None:

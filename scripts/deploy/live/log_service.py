@@ -18,8 +18,7 @@ from scripts.services.signature import LOG, Signature
 
 ENDPOINT = "SLS_ENDPOINT"
 SHORTEST_DAYS = 90  # docs/operations.md, step 3: as long as the ledger remembers
-# What the deployment's `auto` sets, and where "for ever" (3,650) begins.
-ENDLESS_DAYS = 3600
+AUTO_DAYS = 3600  # what the deployment's `logConfig: auto` sets; any other number somebody chose
 SHOWN = 5
 DOCUMENTS = "scripts/warden logs --out logs/"
 
@@ -64,10 +63,10 @@ def _examine_logstore(where: str, logstore: Logstore) -> Iterator[Diagnosis]:
         message = "it is of the type query, which no SQL can ask: no query and no alarm runs; make a standard one"
         yield Diagnosis("warning", f"{where}: {message}")
     if logstore.ttl < SHORTEST_DAYS:
-        message = f"it keeps a line for {logstore.ttl} days; {SHORTEST_DAYS} or more let you ask about last month"
+        message = f"it keeps a line for {logstore.ttl} days; {SHORTEST_DAYS} or more let you ask about last quarter"
         yield Diagnosis("warning", f"{where}: {message} (data retention)")
-    elif logstore.ttl >= ENDLESS_DAYS:
-        message = f"it keeps a line for {logstore.ttl:,} days, as nobody chose, and each day is paid for"
+    elif logstore.ttl == AUTO_DAYS:
+        message = f"it keeps a line for {AUTO_DAYS:,} days, which nobody chose, and each is paid for"
         yield Diagnosis("warning", f"{where}: {message}; {SHORTEST_DAYS} are enough for ours (data retention)")
 
 
