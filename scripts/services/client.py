@@ -67,8 +67,7 @@ class Client:
         self._base = endpoint if is_this_machine(endpoint) else f"{scheme}://{named}"
         self._headers = {"Host": named}
         self._session = requests.Session()
-        self._session.trust_env = False  # else .netrc would take the signature's place
-        self._session.auth = signature
+        self._session.auth = signature  # so that .netrc is not asked for one
         for prefix in ("http://", "https://"):
             self._session.mount(prefix, Detour(requests.adapters.HTTPAdapter()))
 

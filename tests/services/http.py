@@ -28,6 +28,7 @@ class Answer:
 
     status: int
     body: bytes = b""
+    location: str = ""
 
 
 Respond = Callable[[Request], Answer]
@@ -52,6 +53,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(answer.status)
         if answer.status != 204:
             self.send_header("Content-Length", str(len(answer.body)))
+        if answer.location:
+            self.send_header("Location", answer.location)
         self.end_headers()
         self.wfile.write(answer.body)
 

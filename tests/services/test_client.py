@@ -31,6 +31,19 @@ def test_netrc_does_not_take_the_place_of_the_signature(tmp_path: Path, monkeypa
     assert request.headers["host"] == f"project.127.0.0.1:{port}"
 
 
+def test_a_redirection_is_not_followed() -> None:
+    """Neither service redirects: what does so would get a signed request."""
+    arrived: list[Request] = []
+
+    def respond(request: Request) -> Answer:
+        arrived.append(request)
+        return Answer(302, location="/elsewhere")
+
+    with serving(respond) as port, closing(_client(f"http://127.0.0.1:{port}")) as client:
+        assert client.ask("GET", "/logstores/a").status_code == 302
+    assert [request.target for request in arrived] == ["/logstores/a"]
+
+
 def test_a_proxy_is_taken_and_named_where_it_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not the service is out of reach then."""
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")

@@ -183,6 +183,22 @@ def test_a_missing_right_is_named_and_the_rest_is_looked_at(found: Examine, logs
     assert f"could not look: needs {action} (HTTP 401 Unauthorized)" in said
 
 
+@pytest.mark.parametrize(
+    ("message", "right"),
+    [
+        ("denied by sts or ram, action: log:GetProject, resource: acs:log:x", "log:GetProject"),
+        ("The AccessKeyId is unauthorized.", "log:GetLogStore"),
+    ],
+)
+def test_the_right_that_the_service_names_is_believed(
+    found: Examine, logs: LogStandIn, message: str, right: str
+) -> None:
+    """Before the documented one, which stands for it where none is named."""
+    logs.instead = Answer(401, b'{"errorCode": "Unauthorized", "errorMessage": "%s"}' % message.encode())
+    (said,) = found()
+    assert f"could not look: needs {right} (HTTP 401 Unauthorized)" in said
+
+
 def test_without_the_right_to_the_logstore_nothing_more_is_asked(found: Examine, logs: LogStandIn) -> None:
     """One warning."""
     logs.denied = {"log:GetLogStore"}
