@@ -1,7 +1,8 @@
 """What the SDKs import at once and the function never uses: left out of a cold start, until something does use it.
 
 oss2 brings its encryption in the client, the newer SDKs asynchronous HTTP, WebSockets and more: half of a cold start,
-and no option leaves them out. `importlib.util.LazyLoader` is of no help: `from module import name` makes it load.
+and no option leaves them out. Python's own `importlib.util.LazyLoader` is of no help, because the SDKs import names out
+of modules, which it can't put off (PEP 810, "Why not use importlib.util.LazyLoader instead?").
 """
 
 import sys

@@ -1,7 +1,7 @@
 """One cold start, run by path in a fresh process on the packaged tree: argv[1] is that, argv[2] what to import.
 
-`sdks`: oss2 and the Green client alone. `function`: the handler, and its initializer once. Imports nothing of this
-project but what is packaged.
+`sdks`: oss2 and the Green client alone, whole. `function`: the handler, and its initializer once. Imports nothing of
+this project but what is packaged.
 """
 
 import json
