@@ -1,7 +1,7 @@
 """YAML text -> a tree of values that know their place.
 
-Only plain YAML: no tags, no merge keys, one document, each key once. The parser's events are read without PyYAML's own
-composer, which overflows the C stack on deep nesting and lets aliases multiply.
+Only plain YAML: no tags, one document, each key once, merge keys only where they are asked for. The parser's events are
+read without PyYAML's own composer, which overflows the C stack on deep nesting and lets aliases multiply.
 """
 
 import re
@@ -42,10 +42,13 @@ class Unreadable(Exception):
         self.flaw = Flaw(place, path, message)
 
 
-def read_tree(text: bytes) -> tuple[Node | None, list[Flaw]]:
-    """Read the one document of a file; answer with its tree (None where it cannot be read) and its flaws."""
+def read_tree(text: bytes, *, merges: bool = False) -> tuple[Node | None, list[Flaw]]:
+    """Read the one document of a file; answer with its tree (None where it cannot be read) and its flaws.
+
+    With `merges` a key `<<` puts in what it names, as YAML 1.1 has it; without, it is a flaw.
+    """
     try:
-        return _compose(_decode(text))
+        return _compose(_decode(text), merges=merges)
     except Unreadable as error:
         return None, [error.flaw]
 
@@ -68,10 +71,10 @@ def _place_at(before: str) -> Place:
     return Place(before.count("\n") + 1, len(before) - before.rfind("\n"))
 
 
-def _compose(text: str) -> tuple[Node | None, list[Flaw]]:
+def _compose(text: str, *, merges: bool) -> tuple[Node | None, list[Flaw]]:
     """Read the text; where a bare `*` stops the parser, read again with a stand-in that the composer reports."""
     for _ in range(MOST_BARE_STARS):
-        composer = _Composer(text)
+        composer = _Composer(text, merges=merges)
         try:
             return composer.read_document(), composer.flaws
         except Unreadable as error:
@@ -100,8 +103,9 @@ def _place(mark: Any) -> Place:  # noqa: ANN401 - two kinds of marks, one for ea
 class _Composer:
     """Builds the tree of one document. `flaws` are those that do not stop the reading."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, merges: bool) -> None:
         self.flaws: list[Flaw] = []
+        self._merges = merges
         self._loader = _LOADER(text)
         self._anchors: dict[str, tuple[Node, int]] = {}
         self._values = 0
@@ -148,12 +152,15 @@ class _Composer:
 
     def _read_entries(self, place: Place, path: Path) -> Entries:
         entries: dict[str, tuple[Scalar, Node]] = {}
+        merged: list[Node] = []
         while not self._loader.check_event(yaml.MappingEndEvent):
             key = self._read_node((*path, "?"))
             inner = (*path, key.text) if isinstance(key, Scalar) else path
             value = self._read_node(inner)
             if not isinstance(key, Scalar):
                 self._note(key.place, path, "a key that is a list or a set of keys; a key is a single word")
+            elif key.text == "<<" and self._merges:
+                merged += value.items if isinstance(value, Items) else [value]
             elif key.text == "<<":
                 self._note(key.place, path, "a merge key <<; write the keys out")
             elif key.text in entries:
@@ -163,6 +170,8 @@ class _Composer:
             else:
                 entries[key.text] = (key, value)
         self._loader.get_event()
+        for key, value in (entry for node in merged if isinstance(node, Entries) for entry in node.entries):
+            entries.setdefault(key.text, (key, value))  # what is written here counts, then what comes first
         return Entries(place, tuple(entries.values()))
 
     def _read_scalar(self, event: yaml.ScalarEvent, place: Place, path: Path) -> Scalar:

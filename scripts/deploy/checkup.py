@@ -1,6 +1,7 @@
 """What `warden doctor` looks at without an account: settings, endpoints, policy, template, Python."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +15,18 @@ from handler.policy.rules import Policy
 from handler.policy.tree import Problem
 from handler.settings import Settings
 from scripts.deploy.package.wheels import CannotPackage, require_python
-from scripts.deploy.template.check import bucket_of, key_filter
+from scripts.deploy.template.names import is_unknown
 from scripts.deploy.template.policy import examine_policy
 from scripts.deploy.template.reading import Template, load_template
 from scripts.deploy.template.shape import FunctionShape
+from scripts.deploy.template.triggers import native_triggers
 
 # A call takes 0.3 to 1 s as a rule. What is reserved for more than twice that is a slip, or the limit is another.
 SLOW_UPLOAD_S = 2.0
 # "Regions and endpoints" of the OSS documentation: begins as the mainland's do, and is none of them.
 OUTSIDE_THE_MAINLAND = frozenset({"cn-hongkong"})
 _DOMAINS = "environmentVariables.OSS_CUSTOM_DOMAINS"
+_WILDCARD = re.compile(r"[*?]")
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost"})
 
 
@@ -73,21 +76,22 @@ def _examine_function(template: Template, function: FunctionShape, file: Path) -
         yield from map(_of_problem, named.problems)
     if named is not None and named.policy is not None:
         yield from _examine_loop(template, function, named.policy)
+        yield from _examine_scope(template, function, named.policy)
 
 
 def _examine_endpoints(template: Template, function: FunctionShape, settings: Settings) -> Iterator[Diagnosis]:
-    asked = {
+    asked: dict[str, tuple[str | None, object]] = {
         "OSS_ENDPOINT": (settings.oss_endpoint, function.region),
         "GREEN_ENDPOINT": (settings.green_endpoint, settings.green_region),
     }
     for name, (endpoint, region) in asked.items():
         url = urlsplit(endpoint or "")
-        if endpoint is None or url.hostname in LOCAL_HOSTS:
+        if endpoint is None or is_unknown(endpoint) or url.hostname in LOCAL_HOSTS:
             continue
         if url.scheme == "http":
             message = f"{endpoint!r} is not encrypted; write https://"
             yield _of_problem(template.problem(f"environmentVariables.{name}", message))
-        if region not in (url.hostname or ""):
+        if isinstance(region, str) and not is_unknown(region) and region not in (url.hostname or ""):
             message = f"{endpoint!r} is not of the region {region!r}; leave it out, or name that region's"
             yield _of_problem(template.problem(f"environmentVariables.{name}", message))
 
@@ -114,9 +118,8 @@ def _examine_links(template: Template, function: FunctionShape, settings: Settin
 
 
 def _examine_suffixes(template: Template, function: FunctionShape) -> Iterator[Diagnosis]:
-    for number, trigger in enumerate(function.triggers):
-        key = key_filter(trigger)
-        if key is not None and key[1]:
+    for number, _, key in native_triggers(function):
+        if key[1]:
             message = (
                 f"only keys that end in {key[1]!r} are judged; whoever names a file otherwise is not: leave it empty"
             )
@@ -128,8 +131,10 @@ def _examine_reservation(template: Template, function: FunctionShape, settings: 
     """More instances than the limit can feed share the same calls, and are paid for while they wait."""
     config, limit = function.concurrencyConfig, settings.calls_a_second
     most = math.ceil(limit * SLOW_UPLOAD_S)
-    if isinstance(config, UnsetType) or config.reservedConcurrency <= most:
-        return  # none is said by the check of the template
+    if isinstance(config, UnsetType) or not isinstance(config.reservedConcurrency, int):
+        return  # said by the check of the template
+    if config.reservedConcurrency <= most:
+        return
     message = (
         f"{config.reservedConcurrency} instances are more than {limit:g} calls a second can feed, even at "
         f"{SLOW_UPLOAD_S:g} s an upload; reserve {limit:g} x seconds an upload, at most {most}, or give the account's "
@@ -141,17 +146,39 @@ def _examine_reservation(template: Template, function: FunctionShape, settings: 
 def _examine_loop(template: Template, function: FunctionShape, policy: Policy) -> Iterator[Diagnosis]:
     """Our copies must not fire a trigger; that the policy ignores them would still cost an invocation each."""
     rules = policy.quarantine
-    for number, trigger in enumerate(function.triggers):
-        key = key_filter(trigger)
-        if rules is None or key is None or bucket_of(trigger) != rules.bucket:
+    for number, bucket, (prefix, _) in native_triggers(function):
+        if rules is None or bucket != rules.bucket:
             continue
-        prefix = key[0]
         if prefix.startswith(rules.prefix) or rules.prefix.startswith(prefix):
             message = (
                 f"the quarantine, {rules.bucket}/{rules.prefix}, is inside this trigger's prefix {prefix!r}: each copy "
                 "would fire it; quarantine to a bucket without triggers, or narrow the prefix"
             )
             yield _of_problem(template.problem(f"triggers.{number}.triggerConfig.filter.key.prefix", message))
+
+
+def _examine_scope(template: Template, function: FunctionShape, policy: Policy) -> Iterator[Diagnosis]:
+    """A trigger of which the policy looks at nothing: each upload costs an invocation, and nobody judges it."""
+    for number, _, (prefix, _) in native_triggers(function):
+        included = any(_may_meet(glob.text, prefix) for glob in policy.scope.include)
+        excluded = [glob.text for glob in policy.scope.exclude if _holds_all(glob.text, prefix)]
+        if included and not excluded:
+            continue
+        why = f"scope.exclude has {excluded[0]!r}" if excluded else "scope.include has nothing of it"
+        message = f"{prefix!r}: the policy looks at none of these keys ({why}); widen it, or take the trigger out"
+        place = template.problem(f"triggers.{number}.triggerConfig.filter.key.prefix", message)
+        yield Diagnosis("warning", str(place))
+
+
+def _may_meet(glob: str, prefix: str) -> bool:
+    """Whether a key may begin with the prefix and match the glob, by what stands before its first wildcard."""
+    head = _WILDCARD.split(glob, maxsplit=1)[0]
+    return head.startswith(prefix) or (prefix.startswith(head) and head != glob)
+
+
+def _holds_all(glob: str, prefix: str) -> bool:
+    """Whether the glob matches whatever begins with the prefix."""
+    return glob.endswith("**") and not _WILDCARD.search(glob[:-2]) and prefix.startswith(glob[:-2])
 
 
 def _examine_python() -> Iterator[Diagnosis]:

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from msgspec import UnsetType
+from msgspec import UNSET, UnsetType
 
 from handler.adapters.policy_file import load_policy
-from handler.errors import BadPolicy
+from handler.errors import BadPolicy, BadSettings
 from handler.policy.rules import Policy
 from handler.settings import Settings
-from scripts.deploy.template.check import role_of
+from scripts.deploy.template.check import account_of, destination_of
+from scripts.deploy.template.names import is_unknown, role_of
 from scripts.deploy.template.reading import Template, load_template
-from scripts.deploy.template.shape import FunctionShape
 
 
 class BadDeployment(Exception):
@@ -51,41 +51,54 @@ def load_deployment(file: Path, env: Mapping[str, str]) -> Deployment:
         template = load_template(file, env)
     except OSError as error:
         raise BadDeployment(f"{file}: the template cannot be read ({error.strerror})") from error
-    if template.problems or template.function is None:
-        raise BadDeployment("\n".join(str(problem) for problem in template.problems))
-    settings = Settings.from_env(template.function.environmentVariables)
+    if template.errors or template.function is None:
+        raise BadDeployment("\n".join(str(problem) for problem in template.errors))
     try:
+        settings = Settings.from_env(template.function.environmentVariables)
         policy = load_policy(file.parent / settings.policy, settings.policy_values, settings.watched_buckets)
-    except BadPolicy as error:
+    except (BadPolicy, BadSettings) as error:
         raise BadDeployment(str(error)) from error
     return _put_together(template, settings, policy)
 
 
 def _put_together(template: Template, settings: Settings, policy: Policy) -> Deployment:
-    function = template.function
-    destination = _destination(function) if function is not None else None
-    if function is None or destination is None or isinstance(function.logConfig, UnsetType):
-        raise AssertionError("a template without problems has a function, with a log and a place for failed events")
-    account, role = role_of(function.role)
+    function, known = template.function, _known(template)
+    if function is None:
+        raise AssertionError("a template without errors has a function")
+    _, role = role_of(known["role"])
+    roles = [trigger.invocationRole for trigger in function.triggers if trigger.invocationRole]
     return Deployment(
         template=template,
         settings=settings,
         policy=policy,
-        region=function.region,
-        account=account,
-        function_name=function.functionName,
+        region=known["region"],
+        account=known["account"],
+        function_name=known["functionName"],
         function_role=role,
-        trigger_roles=tuple(dict.fromkeys(role_of(trigger.invocationRole)[1] for trigger in function.triggers)),
-        dead_letters=destination,
-        log_project=function.logConfig.project,
-        logstore=function.logConfig.logstore,
+        trigger_roles=tuple(dict.fromkeys(role_of(role)[1] for role in roles)),
+        dead_letters=known["queue"],
+        log_project=known["project"],
+        logstore=known["logstore"],
     )
 
 
-def _destination(function: FunctionShape) -> str | None:
-    if isinstance(function.asyncInvokeConfig, UnsetType):
-        return None
-    destinations = function.asyncInvokeConfig.destinationConfig
-    if isinstance(destinations, UnsetType) or isinstance(destinations.onFailure, UnsetType):
-        return None
-    return destinations.onFailure.destination
+def _known(template: Template) -> dict[str, str]:
+    """What documents name. Raises BadDeployment where only the deployment itself will know it (`${config(…)}`)."""
+    function = template.function
+    if function is None:
+        return {}
+    log = function.logConfig
+    values: dict[str, object] = {
+        "region": function.region,
+        "functionName": function.functionName,
+        "role": function.role,
+        "account": account_of(function),
+        "queue": destination_of(function),
+        "project": UNSET if isinstance(log, UnsetType) else log.project,
+        "logstore": UNSET if isinstance(log, UnsetType) else log.logstore,
+    }
+    unknown = [name for name, value in values.items() if is_unknown(value)]
+    if unknown:
+        message = f"{', '.join(unknown)}: only the deployment itself will know; write the value out to have documents"
+        raise BadDeployment(f"{template.file}: {message}")
+    return {name: str(value) for name, value in values.items()}

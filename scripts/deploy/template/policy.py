@@ -10,7 +10,7 @@ from handler.errors import BadSettings
 from handler.policy.rules import Policy
 from handler.policy.tree import Problem, suggest
 from handler.settings import Settings
-from scripts.deploy.template.check import PLACEHOLDER
+from scripts.deploy.template.names import is_unknown
 from scripts.deploy.template.reading import Template
 
 RIGHT = "POLICY is the path of a policy as seen from the folder of the template, such as policies/default.yml"
@@ -27,10 +27,13 @@ class NamedPolicy:
 
 
 def examine_policy(template: Template, folder: Path) -> NamedPolicy | None:
-    """Read and check it; `folder` is the template's. None where the template has no POLICY, which is said there."""
+    """Read and check it; `folder` is the template's.
+
+    None where the template has no POLICY, which is said there, or one that is not known here.
+    """
     environment = template.function.environmentVariables if template.function is not None else {}
     name = "" if isinstance(environment, UnsetType) else environment.get("POLICY", "")
-    if not name:
+    if not name or is_unknown(name):
         return None
     file, place = folder / name, packaged_place(name)
     try:
@@ -50,7 +53,7 @@ def _settings(environment: dict[str, str]) -> tuple[dict[str, str] | None, tuple
     except BadSettings:
         return None, ()
     values = settings.policy_values
-    return None if PLACEHOLDER in "".join(values.values()) else values, settings.watched_buckets
+    return None if any(map(is_unknown, values.values())) else values, settings.watched_buckets
 
 
 def _hint(name: str, file: Path) -> str:

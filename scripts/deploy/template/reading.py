@@ -1,7 +1,6 @@
 """Reads template.yml: its variables put in, its shape and its sense checked, every mistake at once with its place."""
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,13 +8,14 @@ from msgspec import UnsetType
 
 from handler.adapters.yaml_tree import read_tree
 from handler.policy.reader import ShapeReader
-from handler.policy.tree import Entries, Items, Node, Problem, Remark, Scalar, suggest, write_path
+from handler.policy.tree import Entries, Node, Place, Problem, Remark, Scalar, write_path
 from handler.policy.tree import Path as TreePath
-from scripts.deploy.template.check import PLACEHOLDER, find_mistakes
+from scripts.deploy.template.check import find_mistakes
+from scripts.deploy.template.expressions import Filler, find_node
+from scripts.deploy.template.reader import TemplateReader
+from scripts.deploy.template.resources import merge, move, pick_ours
 from scripts.deploy.template.shape import FunctionShape, TemplateShape
-
-_EXPRESSION = re.compile(r"\$\{([^}]*)\}")
-_ENV = re.compile(r"""env\(\s*['"](\w+)['"]\s*(?:,\s*['"]([^'"]*)['"]\s*)?\)""")
+from scripts.deploy.template.variables import check_variables
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,11 @@ class Template:
     name: str = ""
     reader: ShapeReader | None = None
 
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """The problems that must be mended; the others are warnings."""
+        return tuple(problem for problem in self.problems if problem.severity == "error")
+
     def problem(self, part: str, message: str) -> Problem:
         """An error at a property of the function, or at the nearest part around it that is there."""
         keys = [int(key) if key.isdigit() else key for key in part.split(".")]
@@ -39,27 +44,30 @@ class Template:
 
 
 def load_template(file: Path, env: Mapping[str, str]) -> Template:
-    """Read and check a template file; `env` is what `${env('NAME')}` stands for. Raises OSError."""
-    return check_template(file.read_bytes(), str(file), env)
+    """Read and check a template file; `env` is what `${env('NAME')}` stands for. Raises OSError.
+
+    A file that it extends is read too; what is wrong there is told at the word `extend`.
+    """
+    return check_template(file.read_bytes(), str(file), env, file.parent)
 
 
-def check_template(text: bytes, file: str, env: Mapping[str, str]) -> Template:
-    """Check the bytes of a template; `file` is its name in problems."""
+def check_template(text: bytes, file: str, env: Mapping[str, str], folder: Path | None = None) -> Template:
+    """Check the bytes of a template; `file` is its name in problems, `folder` where a file that it extends lies."""
     if not text.strip():
         message = "the file is empty; template.yml in the repository of Bucket Warden shows what belongs there"
         return Template(None, (Problem("error", file, 1, 1, "", message),), file)
-    tree, flaws = read_tree(text)
+    tree, flaws = read_tree(text, merges=True)
     problems = [Problem("error", file, f.place.line, f.place.column, write_path(f.path), f.message) for f in flaws]
     if tree is None:
         return Template(None, tuple(problems), file)
-    filler = _Filler(_read_vars(tree), env)
-    filled = filler.fill(tree, ())
-    reader = ShapeReader(None)
+    tree, remarks = _extend(tree, folder)
+    filled, more = _fill(tree, env)
+    reader = TemplateReader()
     shape = reader.read(filled, TemplateShape)
-    remarks = [*filler.remarks, *reader.remarks, *_find_placeholders(shape)]
+    remarks += [*more, *reader.remarks]
     said = {remark.path for remark in remarks}  # what is wrong in itself need not make sense too
-    remarks += [remark for remark in find_mistakes(shape, reader.places) if remark.path not in said]
-    problems += [_locate(remark, reader, file) for remark in remarks]
+    remarks += [remark for remark in find_mistakes(shape, reader) if remark.path not in said]
+    problems += [_locate(remark, reader, file) for remark in _once(remarks)]
     ordered = tuple(sorted(problems, key=lambda problem: (problem.line, problem.column, problem.message)))
     for name, resource in (shape.resources or {}).items():  # UNSET where it does not fit
         if not isinstance(resource.props, UnsetType):
@@ -67,63 +75,46 @@ def check_template(text: bytes, file: str, env: Mapping[str, str]) -> Template:
     return Template(None, ordered, file, reader=reader)
 
 
-def _read_vars(tree: Node) -> dict[str, str]:
+def _extend(tree: Node, folder: Path | None) -> tuple[Node, list[Remark]]:
+    """Put below a file what it extends (docs/zh/extend.md of Serverless Devs)."""
+    name = find_node(tree, ["extend"])
+    if not isinstance(name, Scalar) or folder is None:
+        return tree, []
+    try:
+        base, flaws = read_tree((folder / name.text).read_bytes(), merges=True)
+    except OSError as error:
+        message = f"{name.text!r} cannot be read ({error.strerror}); name a file as seen from this one"
+        return tree, [Remark("error", ("extend",), message)]
+    if base is None or flaws:
+        told = "; ".join(f"{name.text}:{flaw.place.line}: {flaw.message}" for flaw in flaws)
+        return tree, [Remark("error", ("extend",), told)]
+    return merge(move(base, name.place), tree), []
+
+
+def _fill(tree: Node, env: Mapping[str, str]) -> tuple[Node, list[Remark]]:
+    """The tree of what is ours, filled in, and what is wrong with its variables and expressions."""
     if not isinstance(tree, Entries):
-        return {}
-    found = next((value for key, value in tree.entries if key.text == "vars"), None)
-    entries = found.entries if isinstance(found, Entries) else ()
-    return {key.text: value.text for key, value in entries if isinstance(value, Scalar)}
+        return tree, []
+    variables = find_node(tree, ["vars"])
+    if variables is None:
+        variables = Entries(Place(1, 1), ())
+    first = Filler(tree, env)
+    filled = first.fill(variables, ("vars",))
+    checked = check_variables(tree, filled)
+    whole = replace(tree, entries=tuple((key, filled if key.text == "vars" else value) for key, value in tree.entries))
+    second = Filler(whole, env, checked.unfit)
+    entries = [(key, value if key.text == "vars" else second.fill(value, (key.text,))) for key, value in whole.entries]
+    ours, remarks = pick_ours(replace(whole, entries=tuple(entries)))
+    return ours, [*first.remarks, *checked.remarks, *second.remarks, *remarks]
 
 
-def _find_placeholders(shape: TemplateShape) -> Iterator[Remark]:
-    for name, value in shape.vars.items():
-        if PLACEHOLDER in value:
-            yield Remark(
-                "error", ("vars", name), f"{value!r} is not set yet; write your own here (the line above says what)"
-            )
-
-
-class _Filler:
-    """Puts variables in the place of `${…}`, as Serverless Devs does. `remarks`: those that there are not."""
-
-    def __init__(self, variables: Mapping[str, str], env: Mapping[str, str]) -> None:
-        self.remarks: list[Remark] = []
-        self._variables, self._env = variables, env
-
-    def fill(self, node: Node, path: TreePath) -> Node:
-        """The same tree, filled in."""
-        match node:
-            case Entries():
-                entries = [(key, self.fill(value, (*path, key.text))) for key, value in node.entries]
-                return replace(node, entries=tuple(entries))
-            case Items():
-                items = [self.fill(item, (*path, number)) for number, item in enumerate(node.items)]
-                return replace(node, items=tuple(items))
-            case Scalar():
-                return replace(node, text=_EXPRESSION.sub(lambda found: self._value(found, path), node.text))
-
-    def _value(self, found: re.Match[str], path: TreePath) -> str:
-        expression = found[1].strip()
-        name = expression.removeprefix("vars.")
-        if name != expression:
-            if name in self._variables:
-                return self._variables[name]
-            return self._miss(
-                found, path, f"no variable {name!r} under vars{suggest(name, self._variables)}; add it there"
-            )
-        asked = _ENV.fullmatch(expression)
-        if asked is None:
-            return self._miss(
-                found, path, f"{found[0]!r} is not understood; write ${{vars.NAME}} or ${{env('NAME', 'default')}}"
-            )
-        value = self._env.get(asked[1], asked[2])
-        if value is None:
-            return self._miss(found, path, f"{asked[1]} is not set in the environment, and has no default here; set it")
-        return value
-
-    def _miss(self, found: re.Match[str], path: TreePath, message: str) -> str:
-        self.remarks.append(Remark("error", path, message))
-        return found[0]
+def _once(remarks: Iterable[Remark]) -> Iterable[Remark]:
+    """Each once: what is said of a variable is not said again of where it is used."""
+    said: dict[str, Remark] = {}
+    for remark in remarks:
+        first = said.setdefault(remark.message, remark)
+        if first is remark or first.path[:1] != ("vars",):
+            yield remark
 
 
 def _locate(remark: Remark, reader: ShapeReader | None, file: str) -> Problem:

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from handler.events import JUDGED_EVENTS
-from scripts.deploy.template.check import EVENTS
+from scripts.deploy.template.events import EVENTS
 from scripts.deploy.template.reading import check_template
 from scripts.environment.making import ROOT
 from tests.deploy.template.templates import add_trigger, edit_template
@@ -89,7 +89,7 @@ MISTAKES: dict[str, tuple[tuple[tuple[str, str], ...], str]] = {
     ),
     "no invocation role": (
         (("          invocationRole:", "          #"),),
-        "triggers[0]: 'invocationRole' is missing; it is required here",
+        "triggers[0].invocationRole: 'invocationRole' is missing: Serverless Devs then makes one that may call every",
     ),
     "a wrong invocation role": (
         (("role/bucket-warden-trigger", "user/bucket-warden-trigger"),),
@@ -116,8 +116,8 @@ MISTAKES: dict[str, tuple[tuple[tuple[str, str], ...], str]] = {
         'logConfig.logBeginRule: an entry has to begin at each line: write "None"; DefaultRegex, which `auto` stands',
     ),
     "a log without a place": (
-        ((LOG, "logConfig: auto\n"),),
-        "logConfig: 'auto' stands where keys belong; keys: project, logstore, logBeginRule",
+        ((LOG, "logConfig: nowhere\n"),),
+        "logConfig: 'nowhere' stands where keys belong; keys: project, logstore, logBeginRule",
     ),
     "a project that cannot be": (
         (("log_project: warden-logs", "log_project: My_Logs"),),
@@ -144,9 +144,9 @@ MISTAKES: dict[str, tuple[tuple[tuple[str, str], ...], str]] = {
         (("FC3_COMPONENT', 'fc3'", "FC3_COMPONENT'"),),
         "component: FC3_COMPONENT is not set in the environment, and has no default here; set it",
     ),
-    "an expression of another kind": (
-        (("${env('FC3_COMPONENT', 'fc3')}", "${config('AccountID')}"),),
-        "\"${config('AccountID')}\" is not understood; write ${vars.NAME} or ${env('NAME', 'default')}",
+    "an expression that is none": (
+        (("region: ${vars.region}", "region: ${var.region}"),),
+        "props.region: '${var.region}' is no expression known here; did you mean 'vars'",
     ),
     "an unknown action": ((("pre-deploy:", "predeploy:"),), "unknown action 'predeploy'; did you mean 'pre-deploy'"),
     "the service's VPC address outside one": (
@@ -250,14 +250,13 @@ def test_a_vpc_is_right_with_the_services_address_there() -> None:
     ("text", "wanted"),
     [
         ("", "template.yml:1:1: the file is empty"),
-        ("[]", "template.yml:1:1: a list stands where keys belong; keys: edition, name, access, resources, vars"),
+        ("[]", "template.yml:1:1: a list stands where keys belong; keys: edition, resources"),
         ("a: [", "this is not YAML"),
         ("resources: {}", "template.yml:1:12: resources: nothing is deployed; name the function here"),
         ("resources: [1]", "resources: a list stands where keys belong"),
         ("resources: {a: {component: fc3}}", "resources.a.props: 'props' is missing"),
         ("resources: {a: {component: fc3, props: 7}}", "resources.a.props: '7' stands where keys belong"),
         ("resources: {a: {props: {triggers: [1, {triggerConfig: 2}]}}}", "triggers[1].triggerConfig: '2' stands where"),
-        ("vars: {account: 1234567890123456}", "vars.account: '1234567890123456' is a number in YAML, not text"),
     ],
 )
 def test_another_file_is_refused(text: str, wanted: str) -> None:
