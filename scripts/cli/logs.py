@@ -76,6 +76,7 @@ def read_setting(template: Path, notify: str) -> Setting:
         function=deployment.function_name,
         most_deliveries=deployment.settings.max_deliveries,
         notify=notify,
+        calls_a_second=deployment.settings.calls_a_second,
     )
 
 

@@ -4,14 +4,17 @@ An alarm of the log sounds when its query has a row: all that it decides is in t
 Compute's metrics speak of what leaves no line at all.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
+from handler.settings import CALLS_A_SECOND
 from scripts.logs.columns import put_in
 from scripts.logs.queries import OURS
 
 # Whether a rule may look back over more is not said.
 A_DAY_S = 86_400
+LONGEST_WAIT_S = 300  # what waits longer than that is told: as many events as the service judges in that time
 SHIPPED_DELIVERIES = 6  # MAX_DELIVERIES of template.yml, which docs/operations.md goes by
 
 
@@ -56,8 +59,9 @@ class Alarm:
     metrics: tuple[Metric, ...] = ()
 
 
-def alarms(most_deliveries: int) -> tuple[Alarm, ...]:
-    """The five, for a function that an event is delivered to so many times."""
+def alarms(most_deliveries: int, calls_a_second: float = CALLS_A_SECOND) -> tuple[Alarm, ...]:
+    """The five, for a function that an event is delivered to so many times, and what the service lets it ask."""
+    backlog = math.ceil(LONGEST_WAIT_S * calls_a_second)
     return (
         Alarm(
             "fails-for-good",
@@ -124,9 +128,9 @@ where failed * 100 > deliveries * 2
         Alarm(
             "queue-grows",
             "the queue grows",
-            "over 6,000 events wait (five minutes at 20 a second), five minutes long",
+            f"over {backlog:,} events wait (five minutes at {calls_a_second:g} a second), five minutes long",
             "query 8; ask the vendor for more calls a second; raise `reservedConcurrency` only then",
-            metrics=(Metric("FunctionAsyncMessagesBacklogV2", "Maximum", 6000, times=5),),
+            metrics=(Metric("FunctionAsyncMessagesBacklogV2", "Maximum", backlog, times=5),),
         ),
         Alarm(
             "sudden-severity",

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from handler.settings import CALLS_A_SECOND
 from scripts.logs.alarms import Alarm, Metric, Rule, alarms
 from scripts.logs.columns import FIELD, columns
 from scripts.logs.queries import QUERIES, Query
@@ -25,7 +26,10 @@ _CHART_WIDTH, _CHART_HEIGHT = 10, 8  # of a grid of 20
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Where the documents are to apply. `notify` names an action policy of the log service and a contact group."""
+    """Where the documents are to apply. `notify` names an action policy of the log service and a contact group.
+
+    `calls_a_second` is the account's limit at the moderation service.
+    """
 
     project: str
     logstore: str
@@ -34,6 +38,7 @@ class Setting:
     function: str
     most_deliveries: int
     notify: str
+    calls_a_second: float = CALLS_A_SECOND
 
 
 def write_documents(setting: Setting) -> dict[str, Document | str]:
@@ -41,7 +46,7 @@ def write_documents(setting: Setting) -> dict[str, Document | str]:
     documents: dict[str, Document | str] = {"index.json": index_document()}
     for number, query in enumerate(QUERIES, start=1):
         documents[f"query-{number:02}.sql"] = f"{query.text}\n"
-    for alarm in alarms(setting.most_deliveries):
+    for alarm in alarms(setting.most_deliveries, setting.calls_a_second):
         if alarm.rule is not None:
             documents[f"alarm-{alarm.name}.json"] = rule_document(alarm, alarm.rule, setting)
         for metric in alarm.metrics:

@@ -121,6 +121,17 @@ def test_metrics_are_of_the_function(documents: dict[str, Any]) -> None:
     assert all(isinstance(value, str) for value in rule.values())
 
 
+@pytest.mark.parametrize(("limit", "backlog"), [("50", "15000"), ("0.5", "150"), ("3.3", "990")])
+def test_the_queue_is_measured_by_the_accounts_own_limit(template: Path, limit: str, backlog: str) -> None:
+    """Five minutes' worth of it, as the template says it."""
+    text = template.read_text(encoding="utf-8")
+    template.write_text(
+        text.replace('GREEN_CALLS_A_SECOND: "20"', f'GREEN_CALLS_A_SECOND: "{limit}"'), encoding="utf-8"
+    )
+    rule = json.loads(run("--template", template).stdout)["metric-queue-grows-FunctionAsyncMessagesBacklogV2.json"]
+    assert rule["Escalations.Critical.Threshold"] == backlog
+
+
 def test_the_dashboard_shows_what_needs_no_input(documents: dict[str, Any]) -> None:
     """No chart over another, and the columns that a line is drawn of are those of its query."""
     charts = documents["dashboard.json"]["charts"]
