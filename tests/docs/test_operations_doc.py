@@ -30,6 +30,18 @@ def test_the_page_shows_the_queries_and_alarms_that_there_are() -> None:
     assert len([line for line in alarms.splitlines() if line.startswith("| ")]) == 1 + 5
 
 
+def test_the_trigger_of_eventbridge_is_right() -> None:
+    """What the page shows passes the doctor, in the place of the template's own trigger."""
+    trigger = re.search(r"```\n( +- triggerName: .*?)```", TEXT, re.DOTALL)
+    assert trigger
+    own = edit_template().partition("      triggers:\n")[2]
+    names = (("REGION", "ap-southeast-1"), ("ACCOUNT", "1234567890123456"), ("BUCKET/", "uploads/"))
+    shown = trigger[1]
+    for name, value in names:
+        shown = shown.replace(name, value)
+    assert check_template(edit_template().replace(own, shown).encode(), "template.yml", {}).problems == ()
+
+
 def test_the_numbers_are_those_of_the_template() -> None:
     """Retries, concurrency and the queue's name agree with template.yml; alarms too."""
     function = check_template(edit_template().encode(), "template.yml", {}).function
