@@ -152,7 +152,7 @@ class _Composer:
 
     def _read_entries(self, place: Place, path: Path) -> Entries:
         entries: dict[str, tuple[Scalar, Node]] = {}
-        merged: list[Node] = []
+        merged: list[Entries] = []
         while not self._loader.check_event(yaml.MappingEndEvent):
             key = self._read_node((*path, "?"))
             inner = (*path, key.text) if isinstance(key, Scalar) else path
@@ -160,7 +160,7 @@ class _Composer:
             if not isinstance(key, Scalar):
                 self._note(key.place, path, "a key that is a list or a set of keys; a key is a single word")
             elif key.text == "<<" and self._merges:
-                merged += value.items if isinstance(value, Items) else [value]
+                merged += self._read_merge(value, inner)
             elif key.text == "<<":
                 self._note(key.place, path, "a merge key <<; write the keys out")
             elif key.text in entries:
@@ -170,9 +170,17 @@ class _Composer:
             else:
                 entries[key.text] = (key, value)
         self._loader.get_event()
-        for key, value in (entry for node in merged if isinstance(node, Entries) for entry in node.entries):
+        for key, value in (entry for node in merged for entry in node.entries):
             entries.setdefault(key.text, (key, value))  # what is written here counts, then what comes first
         return Entries(place, tuple(entries.values()))
+
+    def _read_merge(self, value: Node, path: Path) -> list[Entries]:
+        """The sets of keys that a merge key names: one, or a list of them."""
+        nodes = value.items if isinstance(value, Items) else (value,)
+        sets = [node for node in nodes if isinstance(node, Entries)]
+        if len(sets) < len(nodes):
+            self._note(value.place, path, "a merge key << takes a set of keys, or a list of such sets")
+        return sets
 
     def _read_scalar(self, event: yaml.ScalarEvent, place: Place, path: Path) -> Scalar:
         if _BARE_STAR in event.value:

@@ -65,7 +65,6 @@ def _put_together(template: Template, settings: Settings, policy: Policy) -> Dep
     function, known = template.function, _known(template)
     if function is None:
         raise AssertionError("a template without errors has a function")
-    _, role = role_of(known["role"])
     roles = [trigger.invocationRole for trigger in function.triggers if trigger.invocationRole]
     return Deployment(
         template=template,
@@ -74,7 +73,7 @@ def _put_together(template: Template, settings: Settings, policy: Policy) -> Dep
         region=known["region"],
         account=known["account"],
         function_name=known["functionName"],
-        function_role=role,
+        function_role=known["role"],
         trigger_roles=tuple(dict.fromkeys(role_of(role)[1] for role in roles)),
         dead_letters=known["queue"],
         log_project=known["project"],
@@ -91,7 +90,7 @@ def _known(template: Template) -> dict[str, str]:
     values: dict[str, object] = {
         "region": function.region,
         "functionName": function.functionName,
-        "role": function.role,
+        "role": role_of(function.role)[1],
         "account": account_of(function),
         "queue": destination_of(function),
         "project": UNSET if isinstance(log, UnsetType) else log.project,

@@ -1,6 +1,7 @@
 """Reads the filled-in tree of a template as its shape, and passes over what the component takes and we don't use."""
 
 import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path as FilePath
 from typing import Any
@@ -45,6 +46,11 @@ class TemplateReader(ShapeReader):
             self.open.add(path)
         return read
 
+    def _read_dict(self, node: Node, kind: inspect.DictType, path: Path) -> Any:  # noqa: ANN401 - dict or UNSET
+        if isinstance(node, Entries):  # see _read_field
+            node = replace(node, entries=tuple(entry for entry in node.entries if not _is_empty(entry[1])))
+        return super()._read_dict(node, kind, path)
+
     def _read_struct(self, node: Node, kind: inspect.StructType, path: Path, *, least: int) -> Struct:
         read = super()._read_struct(node, kind, path, least=least)
         for field in kind.fields:
@@ -62,7 +68,7 @@ class TemplateReader(ShapeReader):
     ) -> None:
         inner = (*path, key.text)
         self.places[inner] = self.key_places[inner] = key.place
-        if isinstance(value, Scalar) and value.kind == "null":
+        if _is_empty(value):
             return  # Serverless Devs takes away what is empty (parse-spec, get-inputs)
         if key.text in fields:
             super()._read_field(key, value, fields, path, values)
@@ -94,6 +100,10 @@ class TemplateReader(ShapeReader):
             if not _ACTION.fullmatch(key.text):
                 message = f"unknown action {key.text!r}{suggest(key.text, _ACTIONS)}; it is never run"
                 self.remarks.append(Remark("warning", inner, message))
+
+
+def _is_empty(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.kind == "null"
 
 
 def _known_names(path: Path) -> set[str] | None:

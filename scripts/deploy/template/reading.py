@@ -1,5 +1,6 @@
 """Reads template.yml: its variables put in, its shape and its sense checked, every mistake at once with its place."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,8 @@ from scripts.deploy.template.reader import TemplateReader
 from scripts.deploy.template.resources import merge, move, pick_ours
 from scripts.deploy.template.shape import FunctionShape, TemplateShape
 from scripts.deploy.template.variables import check_variables
+
+_SETTING = re.compile(r"""\s*(?:export\s+)?(\w+)\s*=\s*(['"]?)(.*?)\2\s*""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +49,17 @@ class Template:
 def load_template(file: Path, env: Mapping[str, str]) -> Template:
     """Read and check a template file; `env` is what `${env('NAME')}` stands for. Raises OSError.
 
-    A file that it extends is read too; what is wrong there is told at the word `extend`.
+    A file that it extends is read too; what is wrong there is told at the word `extend`. So is a file `.env` beside it,
+    as Serverless Devs does (parse-spec): what the environment has goes before it.
     """
-    return check_template(file.read_bytes(), str(file), env, file.parent)
+    return check_template(file.read_bytes(), str(file), {**_read_dotenv(file.with_name(".env")), **env}, file.parent)
+
+
+def _read_dotenv(file: Path) -> dict[str, str]:
+    """NAME=VALUE, a line each; values may stand in quotes."""
+    lines = file.read_text("utf-8", "replace").splitlines() if file.is_file() else []
+    found = [match for line in lines if (match := _SETTING.fullmatch(line))]
+    return {match[1]: match[3] for match in found}
 
 
 def check_template(text: bytes, file: str, env: Mapping[str, str], folder: Path | None = None) -> Template:

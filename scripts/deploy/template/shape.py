@@ -125,7 +125,11 @@ class LogShape(Struct):
 
 
 class FunctionShape(Struct):
-    """The function. `memorySize` and `diskSize` in MB, `timeout` in seconds, `cpu` in cores; defaults are fc3's."""
+    """The function. `memorySize` and `diskSize` in MB, `timeout` in seconds, `cpu` in cores; defaults are fc3's.
+
+    A number or a true in `environmentVariables`, or a text for a number, ends the deployment: nothing on the way
+    converts it (github.com/alibaba/funcraft/issues/161, github.com/Serverless-Devs/Serverless-Devs/issues/874).
+    """
 
     region: Text
     functionName: Text

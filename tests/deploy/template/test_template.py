@@ -1,12 +1,14 @@
 """The template of the deployment, and our own check of one that was edited wrongly."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from handler.events import JUDGED_EVENTS
+from scripts.deploy.deployment import BadDeployment, load_deployment
 from scripts.deploy.template.events import EVENTS
-from scripts.deploy.template.reading import check_template
+from scripts.deploy.template.reading import check_template, load_template
 from scripts.environment.making import ROOT
 from tests.deploy.template.templates import add_trigger, edit_template
 
@@ -282,6 +284,64 @@ def test_replicas_can_be_subscribed_to() -> None:
     config = template.function.triggers[0].triggerConfig
     assert config
     assert {event.removeprefix("oss:") for event in config.events} == JUDGED_EVENTS
+
+
+@pytest.mark.parametrize(
+    ("merge", "wanted"),
+    [
+        ("<<: *sizes", []),
+        ("<<: [*sizes, {cpu: 16}]", []),
+        ("cpu: 0.3\n      <<: *sizes", ["resources.bucket_warden.props.cpu"]),
+        ("<<: 7\n      memorySize: 256\n      cpu: 0.25", ["resources.bucket_warden.props.<<"]),
+        ("<<: [*sizes, no]", ["resources.bucket_warden.props.<<"]),
+    ],
+)
+def test_a_merge_key_puts_in_what_it_names(merge: str, wanted: list[str]) -> None:
+    """What is written beside it goes before, then what comes first in a list."""
+    sizes = "x-sizes: &sizes {memorySize: 256, cpu: 0.25}\nresources:\n"
+    text = edit_template(("resources:\n", sizes), ("memorySize: 256 ", f"{merge} #"), ("      cpu: 0.25\n", ""))
+    found = check_template(text.encode(), "template.yml", {}).problems
+    assert [problem.path for problem in found] == [path.replace("cpu", "memorySize") for path in wanted]
+
+
+@pytest.mark.parametrize(
+    "line", ["ACME=1234567890123456", "export ACME = '1234567890123456'", '# x\nACME="1234567890123456"']
+)
+def test_a_file_of_settings_beside_the_template_is_read(tmp_path: Path, line: str) -> None:
+    """As Serverless Devs reads it; what the environment itself has goes before."""
+    file = tmp_path / "template.yml"
+    file.write_text(edit_template(('"1234567890123456"', "${env('ACME')}")), encoding="utf-8")
+    (said,) = {problem.message for problem in load_template(file, {}).problems}
+    assert said == "ACME is not set in the environment, and has no default here; set it"
+    (tmp_path / ".env").write_text(line, encoding="utf-8")
+    assert load_template(file, {}).problems == ()
+    assert "is no account" in load_template(file, {"ACME": "1"}).problems[0].message
+
+
+def test_a_mistake_in_a_file_that_is_extended_is_told(tmp_path: Path) -> None:
+    """At the word that names it: of what stands there, and where it is not there."""
+    base = edit_template()
+    (tmp_path / "base.yml").write_text(base.replace("memorySize: 256", "memorySize: 300"), encoding="utf-8")
+    (tmp_path / "broken.yml").write_text("a: [", encoding="utf-8")
+    file = tmp_path / "template.yml"
+    for name, wanted in (
+        ("base", "300 is no multiple"),
+        ("broken", "broken.yml:"),
+        ("none", "cannot be read"),
+    ):
+        file.write_text(f"edition: 3.0.0\nextend: {name}.yml\n", encoding="utf-8")
+        found = [problem for problem in load_template(file, {}).problems if wanted in problem.message]
+        assert [problem.line for problem in found] == [2]
+
+
+def test_what_a_deployment_alone_knows_is_asked_for_by_live_and_rights(tmp_path: Path) -> None:
+    """The account of the deployer's keys is no mistake; documents that name it need it in the file."""
+    (tmp_path / "policies").symlink_to(ROOT / "policies")
+    file = tmp_path / "template.yml"
+    file.write_text(edit_template(('"1234567890123456"', "${config('AccountID')}")), encoding="utf-8")
+    assert load_template(file, {}).problems == ()
+    with pytest.raises(BadDeployment, match=r"template\.yml: account, queue: only the deployment itself will know"):
+        load_deployment(file, {})
 
 
 def test_more_triggers_than_a_bucket_takes_are_refused() -> None:
