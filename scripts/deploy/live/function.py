@@ -2,7 +2,7 @@
 
 GetFunction, GetAsyncInvokeConfig, GetConcurrencyConfig and ListTriggers of the vendor's API (2023-03-30), which take
 rights of the same names. Whatever can't be looked at is said. No call of that API tells how many instances the region
-may have (the Quota Center does): 90 % of them may be reserved, and the vendor's pages give 100 or 300 as the default.
+may have: the Quota Center does.
 """
 
 import json
@@ -16,13 +16,13 @@ from handler.credentials import Credentials
 from handler.errors import WardenError
 from scripts.deploy.checkup import Diagnosis
 from scripts.deploy.deployment import Deployment
-from scripts.deploy.template.check import key_filter
+from scripts.deploy.template.names import is_unknown
 from scripts.deploy.template.shape import FunctionShape, TriggerShape
+from scripts.deploy.template.triggers import key_filter
 from scripts.fc.client import FunctionClient, Refused, name_endpoint
 from scripts.fc.switch import read_restriction
 
 MOST_TRIGGERS = 100  # of one page; a function has a handful
-SURELY_RESERVABLE = 90
 AGAIN = "deploy it, or mend template.yml"
 
 
@@ -37,7 +37,6 @@ def examine_deployed(deployment: Deployment, credentials: Credentials, env: Mapp
     wanted = deployment.template.function
     if wanted is None:
         raise AssertionError("a deployment has a function")
-    yield from _examine_reservable(wanted)
     name = deployment.function_name
     try:
         found = _get_function(client)
@@ -96,7 +95,9 @@ def _compare_function(name: str, found: Any, wanted: FunctionShape) -> Iterator[
 
 def _compare_environment(name: str, found: Mapping[str, str], wanted: Mapping[str, str]) -> Iterator[Diagnosis]:
     """Names alone: a proxy's password may be among the values."""
-    names = sorted(key for key in {*found, *wanted} if found.get(key) != wanted.get(key))
+    names = sorted(
+        key for key in {*found, *wanted} if found.get(key) != wanted.get(key) and not is_unknown(wanted.get(key))
+    )
     if names:
         message = f"{', '.join(names)} in its environment: not as in the template; {AGAIN}"
         yield Diagnosis("warning", f"the function {name!r} has {message}")
@@ -148,16 +149,6 @@ def _examine_reserved(client: FunctionClient, wanted: FunctionShape) -> Iterator
         yield from _differ(where, {"reservedConcurrency": (found, expected)})
 
 
-def _examine_reservable(wanted: FunctionShape) -> Iterator[Diagnosis]:
-    config = wanted.concurrencyConfig
-    if not isinstance(config, UnsetType) and config.reservedConcurrency > SURELY_RESERVABLE:
-        message = (
-            f"{config.reservedConcurrency} instances are reserved; a region gives 90 % of its quota, of 100 by "
-            "default: see the Quota Center, or the deployment may be refused"
-        )
-        yield Diagnosis("warning", message)
-
-
 def _examine_triggers(client: FunctionClient, wanted: FunctionShape) -> Iterator[Diagnosis]:
     request = ListTriggersRequest(limit=MOST_TRIGGERS)
     listed = client.call(
@@ -176,8 +167,10 @@ def _examine_triggers(client: FunctionClient, wanted: FunctionShape) -> Iterator
 
 def _compare_trigger(where: str, found: Any, wanted: TriggerShape) -> Iterator[Diagnosis]:  # noqa: ANN401
     role, named = _bare(found.invocation_role), _bare(wanted.invocationRole)
-    if role != named:
+    if role != named and named and not is_unknown(named):
         yield Diagnosis("error", f"{where} has the role {role!r}, not {named!r}: it may never fire; {AGAIN}")
+    if wanted.triggerType != "oss":
+        return  # what fires it is a rule of EventBridge, or of whatever it is
     events, keys = _read_config(found.trigger_config)
     config = wanted.triggerConfig
     prefix, suffix = key_filter(wanted) or ("", "")
@@ -200,9 +193,9 @@ def _read_config(text: object) -> tuple[list[str], dict[str, Any]]:
 
 
 def _differ(where: str, pairs: Mapping[str, tuple[object, object]]) -> Iterator[Diagnosis]:
-    """A warning for each pair that is none; the first of it is what is there."""
+    """A warning for each pair that is none; the first of it is what is there, the second may be known to nobody yet."""
     for name, (found, wanted) in pairs.items():
-        if found != wanted:
+        if found != wanted and not is_unknown(wanted):
             yield Diagnosis("warning", f"{where} has {name} {found!r}, the template {wanted!r}; {AGAIN}")
 
 

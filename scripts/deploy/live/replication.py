@@ -10,7 +10,7 @@ from scripts.deploy.checkup import Diagnosis
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.live.buckets import LEDGER, QUARANTINE, UPLOADS, Place, uses_of
 from scripts.deploy.live.settings import ask
-from scripts.deploy.template.check import bucket_of
+from scripts.deploy.template.triggers import bucket_of
 
 # The API reference lists the one for a rule that is not there; an older edition the other for a bucket without any.
 _NONE = ("NoSuchReplicationConfiguration", "NoSuchReplicationRule")

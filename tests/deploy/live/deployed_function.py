@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.deploy.deployment import load_deployment
-from scripts.deploy.template.check import key_filter
+from scripts.deploy.template.triggers import key_filter
 from scripts.localcloud.fc.deployed import Deployed
 
 

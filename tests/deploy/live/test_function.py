@@ -194,10 +194,3 @@ def test_no_network_is_told_once(world: World) -> None:
     world.api.server.stop()
     (finding,) = world.examine()
     assert "could not look at the function 'bucket-warden': no readable answer" in finding
-
-
-def test_more_than_a_region_surely_reserves_is_told(world: World) -> None:
-    """Before it is deployed, too."""
-    world.checkout.edit(("reservedConcurrency: 8", "reservedConcurrency: 91"))
-    world.api.server.deployed = None
-    assert any("91 instances are reserved; a region gives 90 %" in finding for finding in world.examine())

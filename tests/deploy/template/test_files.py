@@ -48,14 +48,14 @@ def name_of(path: Path) -> str:
 @pytest.mark.parametrize("path", examples("valid"), ids=name_of)
 def test_the_doctor_is_silent_about_what_is_right(path: Path) -> None:
     """Whatever shape it has: neither errors nor warnings."""
-    assert [str(finding) for finding in examine(path, {}, None)] == []
+    assert [str(finding) for finding in examine(path, {})] == []
 
 
 @pytest.mark.parametrize("path", examples("invalid", "warned"), ids=name_of)
 def test_a_mistake_is_found_at_its_line(path: Path) -> None:
     """Every stated finding is there, at its line and column, and no other; an error stops the deployment."""
     wanted = list(stated(path))
-    found = [match for finding in examine(path, {}, None) if (match := FOUND.fullmatch(str(finding)))]
+    found = [match for finding in examine(path, {}) if (match := FOUND.fullmatch(str(finding)))]
     assert [(each[1], int(each[2]), int(each[3])) for each in found] == [
         (s, line, column) for s, line, column, _ in wanted
     ]
@@ -117,7 +117,7 @@ def test_whatever_stands_anywhere_is_told_with_a_place(
     """No value at any place of a template ends in a traceback."""
     file = tmp_path_factory.mktemp("odd") / "template.yml"
     file.write_bytes(put(path, value))
-    for finding in examine(file, {}, None):
+    for finding in examine(file, {}):
         assert FOUND.fullmatch(str(finding)), finding
 
 
