@@ -133,7 +133,7 @@ def _calls_a_second(env: Mapping[str, str], mistakes: list[str]) -> float:
 
 def _endpoint(env: Mapping[str, str], name: str, mistakes: list[str]) -> str | None:
     value = env.get(name, "")
-    if value and not _is_url(value):
+    if value and not is_url(value):
         mistakes.append(f"{name}: {value!r} is no URL; one like https://oss-ap-southeast-1.aliyuncs.com would be right")
     return value or None
 
@@ -143,7 +143,7 @@ def _custom_domains(env: Mapping[str, str], mistakes: list[str]) -> dict[str, st
     domains: dict[str, str] = {}
     for text in filter(None, map(str.strip, env.get("OSS_CUSTOM_DOMAINS", "").split(","))):
         bucket, _, url = text.partition("=")
-        if not bucket or not _is_url(url) or urlsplit(url).path.strip("/"):
+        if not bucket or not is_url(url) or urlsplit(url).path.strip("/"):
             right = "BUCKET=URL, such as my-uploads=https://pictures.example.com"
             mistakes.append(f"OSS_CUSTOM_DOMAINS: {text!r} is no bucket with the URL of its domain; {right}")
         elif domains.setdefault(bucket, url.rstrip("/")) != url.rstrip("/"):
@@ -155,7 +155,8 @@ def _custom_domains(env: Mapping[str, str], mistakes: list[str]) -> dict[str, st
     return domains
 
 
-def _is_url(value: str) -> bool:
+def is_url(value: str) -> bool:
+    """Whether it is the address of a server, over HTTP or HTTPS."""
     try:
         url = urlsplit(value)
     except ValueError:

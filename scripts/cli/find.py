@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 
 from scripts.operations.account import account_options, explained, open_account
+from scripts.operations.causes import BUCKET, LEDGER, QUARANTINE
 from scripts.operations.finding import Found, Place, Trace, find
 from scripts.workbench.terminal import action_style, open_console, styled
 
@@ -66,8 +67,9 @@ def command(  # noqa: PLR0913  (click hands over each option by its name)
     """
     if "," in bucket:
         raise click.BadParameter(f"{bucket!r} names several; choose one", param_hint="--bucket")
-    with explained(), readable():
-        account = open_account(endpoint, region)
+    buckets = {BUCKET: bucket, LEDGER: ledger, QUARANTINE: quarantine}
+    with explained(buckets), readable():
+        account = open_account(endpoint, region, buckets)
         found = find(account, Place(bucket, key, function, ledger or None, quarantine or None, prefix, days, logs))
     if as_json:
         click.echo(json.dumps({"v": 1, "bucket": bucket, "key": key, **asdict(found)}))

@@ -9,7 +9,7 @@ import click
 
 from scripts.environment.making import ROOT
 from scripts.fc.client import FunctionClient, name_endpoint
-from scripts.operations.account import find_keys
+from scripts.operations.account import read_credentials
 
 template_option = click.option(
     "--template",
@@ -51,4 +51,4 @@ def find_endpoint(account: str | None, endpoint: str | None, region: str) -> str
 def connect_function(function: str, account: str | None, endpoint: str | None, region: str) -> FunctionClient:
     """A client with the keys of the environment. Raises UsageError, and BadSettings without keys."""
     url = find_endpoint(account, endpoint, region)
-    return FunctionClient(find_keys(os.environ), endpoint=url, region=region, function=function)
+    return FunctionClient(read_credentials(os.environ), endpoint=url, region=region, function=function)

@@ -7,6 +7,7 @@ from dataclasses import asdict
 import click
 
 from scripts.operations.account import Account, account_options, explained, open_account
+from scripts.operations.causes import LEDGER, QUARANTINE
 from scripts.operations.releases import Grounds
 from scripts.operations.restoring import Restore, Where, carry_out, plan_restore
 from scripts.workbench.terminal import open_console, styled
@@ -57,8 +58,9 @@ def command(  # noqa: PLR0913  (click hands over each option by its name)
     """
     if not reason.strip():
         raise click.BadParameter("say why, in a few words", param_hint="--reason")
-    with explained():
-        account, where = open_account(endpoint, region), Where(quarantine, prefix, ledger, tag_prefix)
+    buckets = {LEDGER: ledger, QUARANTINE: quarantine}
+    with explained(buckets):
+        account, where = open_account(endpoint, region, buckets), Where(quarantine, prefix, ledger, tag_prefix)
         plan = plan_restore(account, where, location)
         done = yes and not plan.is_done
         if done:

@@ -18,6 +18,7 @@ from darabonba.runtime import RuntimeOptions
 from Tea.exceptions import UnretryableException
 
 from handler.adapters.dara import heed_network
+from handler.adapters.oss.errors import HINTS
 from handler.adapters.oss.network import NEVER_SENT, explain
 from handler.credentials import Credentials
 from handler.errors import WardenError, plain
@@ -27,9 +28,24 @@ READ_TIMEOUT_MS = 10_000
 HTTP_NOT_FOUND = 404
 HTTP_TOO_MANY_REQUESTS = 429
 HTTP_FORBIDDEN = 403
+WRONG_KEYS = "the keys or their token are wrong or expired, or this machine's clock is; export others"
 KEYS = re.compile(r"AccessKey|Signature|SecurityToken|TimeStamp|InvalidCredentials", re.IGNORECASE)
 RIGHTS = re.compile(r"AccessDenied|NoPermission|Forbidden|NotAuthorized|ImplicitDeny|ExplicitDeny", re.IGNORECASE)
 THROTTLED = re.compile(r"Throttl|ResourceExhausted|TooManyRequests|FlowControl", re.IGNORECASE)
+
+# OSS's words, of which we know what mends them, for what Function Compute or the gateway before it calls otherwise.
+OSS_CALLS_IT = {
+    "InvalidAccessKeyID": "InvalidAccessKeyId",
+    "InvalidAccessKeyId.NotFound": "InvalidAccessKeyId",
+    "InvalidAccessKeyId.Inactive": "InvalidAccessKeyId",
+    "SignatureNotMatch": "SignatureDoesNotMatch",
+    "IncompleteSignature": "SignatureDoesNotMatch",
+    "InvalidSecurityToken.Expired": "SecurityTokenExpired",
+    "InvalidSecurityToken.Malformed": "InvalidSecurityToken",
+    "InvalidSecurityToken.MismatchWithAccessKey": "InvalidSecurityToken",
+    "InvalidTimeStamp.Expired": "RequestTimeTooSkewed",
+    "IllegalTimestamp": "RequestTimeTooSkewed",
+}
 
 Answer = TypeVar("Answer")
 Ask = Callable[[Client, str, RuntimeOptions], Answer]
@@ -108,7 +124,7 @@ class FunctionClient:
     def _mend(self, exc: ResponseException, code: str, action: str) -> str:
         """What to do about a refusal; "" where nobody knows. Keys first: their codes come with 403 and 404 too."""
         if KEYS.search(code):
-            return "the keys or their token are wrong or expired, or this machine's clock is; export others"
+            return HINTS.get(OSS_CALLS_IT.get(code, code), WRONG_KEYS)
         if exc.status_code == HTTP_TOO_MANY_REQUESTS or isinstance(exc, ThrottlingException) or THROTTLED.search(code):
             return "too many calls at once; run it again in a moment"
         if RIGHTS.search(code) or exc.status_code == HTTP_FORBIDDEN:

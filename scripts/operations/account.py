@@ -2,10 +2,10 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -16,31 +16,42 @@ from handler.adapters.oss.store import OssStore
 from handler.credentials import Credentials
 from handler.errors import BadSettings, WardenError
 from handler.meter import Meter
+from scripts.operations.causes import explain_error, refuse_bad_names
+
+Client = TypeVar("Client")
 
 KEYS = "ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET (with ALIBABA_CLOUD_SECURITY_TOKEN for STS)"
 
 
 @dataclass(frozen=True)
 class Account:
-    """One identity at one endpoint of OSS. `meter` counts the calls that were made."""
+    """One identity at one endpoint of OSS. `meter` counts the calls that were made; each client is made once.
+
+    Not for several threads at once: each has a fork.
+    """
 
     credentials: Credentials
     endpoint: str
     region: str
     meter: Meter
+    clients: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str], endpoint: str | None, region: str) -> "Account":
         """The keys of the environment. Raises BadSettings without them."""
-        return cls(find_keys(env), endpoint or f"https://oss-{region}.aliyuncs.com", region, Meter())
+        return cls(read_credentials(env), endpoint or f"https://oss-{region}.aliyuncs.com", region, Meter())
+
+    def fork(self) -> "Account":
+        """The same identity with connections and a meter of its own."""
+        return replace(self, meter=Meter(), clients={})
 
     def connect(self) -> OssConnection:
         """A connection for calls that no port has."""
-        return OssConnection(**self._named())
+        return self._once("connection", lambda: OssConnection(**self._named()))
 
     def store(self) -> OssStore:
         """The buckets of uploads and of the quarantine."""
-        return OssStore(public_endpoint=self.endpoint, **self._named())
+        return self._once("store", lambda: OssStore(public_endpoint=self.endpoint, **self._named()))
 
     def quarantine(self) -> OssQuarantine:
         """Copies in the quarantine, and out of it, to where others write.
@@ -49,11 +60,16 @@ class Account:
         the same bytes takes it for its own; it is made once, though its answer be lost; and what OSS does not copy by
         itself still causes an event at which the function looks for a release.
         """
-        return OssQuarantine(self.store(), resumes=False, single_copy_bytes=0)
+        return self._once("quarantine", lambda: OssQuarantine(self.store(), resumes=False, single_copy_bytes=0))
 
     def ledger(self, bucket: str) -> OssLedger:
         """The ledger."""
-        return OssLedger(bucket=bucket, **self._named())
+        return self._once(f"ledger {bucket}", lambda: OssLedger(bucket=bucket, **self._named()))
+
+    def _once(self, name: str, make: Callable[[], Client]) -> Client:
+        if name not in self.clients:
+            self.clients[name] = make()
+        return cast("Client", self.clients[name])
 
     def _named(self) -> dict[str, Any]:
         return {
@@ -65,8 +81,8 @@ class Account:
         }
 
 
-def find_keys(env: Mapping[str, str]) -> Credentials:
-    """The keys of the environment. Raises BadSettings, which names the variables."""
+def read_credentials(env: Mapping[str, str]) -> Credentials:
+    """The keys of the environment. Raises BadSettings without them."""
     try:
         return Credentials.find(None, env)
     except BadSettings as exc:
@@ -106,12 +122,12 @@ def read_object(connection: OssConnection, bucket: str, key: str) -> bytes:
 
 
 @contextmanager
-def explained() -> Any:  # noqa: ANN401  (a context manager)
-    """Show what the function's own code complains of as one line, exit code 1."""
+def explained(buckets: Mapping[str, str | None] | None = None) -> Iterator[None]:
+    """Show what the function's own code complains of as one line, exit code 1; `buckets` by the options of causes."""
     try:
         yield
     except WardenError as exc:
-        raise click.ClickException(str(exc)) from exc
+        raise click.ClickException(explain_error(exc, buckets or {})) from exc
 
 
 def account_options(command: Any) -> Any:  # noqa: ANN401  (click's decorators are untyped in this)
@@ -133,6 +149,7 @@ def account_options(command: Any) -> Any:  # noqa: ANN401  (click's decorators a
     return command
 
 
-def open_account(endpoint: str | None, region: str) -> Account:
-    """The account that options and environment name. Raises BadSettings."""
+def open_account(endpoint: str | None, region: str, buckets: Mapping[str, str | None]) -> Account:
+    """The account that options and environment name; `buckets` are those to be asked, by option. Raises BadSettings."""
+    refuse_bad_names(buckets, {"--endpoint (OSS_ENDPOINT)": endpoint})
     return Account.from_env(os.environ, endpoint, region)

@@ -37,13 +37,23 @@ LINK_TARGET_CODES = frozenset({"SymlinkTargetNotExist", "InvalidTargetType"})
 # OSS gives data of this account to nobody over its public address (mainland regions, accounts since March 2025:
 # "Access OSS through a custom domain name").
 PUBLIC_ENDPOINT_FORBIDDEN = "PublicEndpointForbidden"
+WRONG_REGION = "the region is not that of the bucket, or the endpoint is another region's"
+MISFIT = (
+    "the token does not fit the key; check the function's role, or in a command ALIBABA_CLOUD_SECURITY_TOKEN: unset it "
+    "for keys that are not temporary"
+)
+# Whoever asks is the function by its role, or a person by the keys of a command's environment.
 HINTS = {
     "NoSuchBucket": "create the bucket, or mend its name in the settings",
-    "InvalidAccessKeyId": "the credentials are not of this account; check the function's role",
-    "SignatureDoesNotMatch": "the credentials are wrong; check the function's role and the region",
-    "SecurityTokenExpired": "the token has run out; Function Compute renews it with the next instance",
-    "InvalidSecurityToken": "the token does not fit the key; check the function's role",
-    "RequestTimeTooSkewed": "the clock of the caller is more than 15 minutes off",
+    "InvalidAccessKeyId": "the key is unknown or disabled; check the function's role, or in a command "
+    "ALIBABA_CLOUD_ACCESS_KEY_ID",
+    "SignatureDoesNotMatch": "the credentials are wrong: another key's, or cut; check the function's role, or in a "
+    "command ALIBABA_CLOUD_ACCESS_KEY_SECRET",
+    "SecurityTokenExpired": "the token has run out; Function Compute renews it with the next instance, for a command "
+    "take new keys: all three ALIBABA_CLOUD_… variables",
+    "InvalidSecurityToken": MISFIT,
+    "AccessKeyIdAndSecurityTokenNotMatch": MISFIT,
+    "RequestTimeTooSkewed": "the clock of the caller is more than 15 minutes off; set it right",
     "FileImmutable": "a retention policy (WORM) of the bucket keeps the object; until its time is over nobody can "
     "remove or overwrite it",
     "FileAlreadyExists": "something is there already, and nothing is overwritten",
@@ -91,12 +101,23 @@ def translate(exc: oss2.exceptions.OssError, doing: str) -> WardenError:
         return ObjectChanged(facts)
     if exc.code in UNCOPIABLE_CODES:
         return CannotCopy(f"{facts}; {HINTS.get(exc.code, 'OSS does not copy an object of this kind')}")
-    return OperatorError(f"{facts}; {_hint(exc.code, doing)}")
+    return OperatorError(f"{facts}; {WRONG_REGION if _is_elsewhere(exc) else _hint(exc.code, doing)}")
 
 
 def code_of(exc: WardenError) -> str | None:
     """The code of OSS's answer behind an error of ours, where there is one."""
     return getattr(exc.__cause__, "code", None)
+
+
+def _is_elsewhere(exc: oss2.exceptions.OssError) -> bool:
+    """Whether OSS says that the bucket is in another region.
+
+    To an endpoint of another region it answers 403 AccessDenied and names the right one; to a signature for another one
+    400 InvalidArgument (vendor's page on status code 403; oss2's own test of signatures, EC 0002-00000226).
+    """
+    if exc.code == "AccessDenied":
+        return "Endpoint" in exc.details
+    return exc.code == "InvalidArgument" and "signing region" in exc.details.get("Message", "")
 
 
 def _hint(code: str, doing: str) -> str:

@@ -174,6 +174,9 @@ def test_codes_without_a_class_are_mapped_too(status: int, code: str | None, exp
         (403, "KmsServiceNotEnabled", "has not activated"),
         (400, "InvalidEncryptionAlgorithmError", "names an encryption"),
         (400, "PublicEndpointForbidden", "name it in OSS_CUSTOM_DOMAINS"),
+        (403, "InvalidAccessKeyId", "in a command ALIBABA_CLOUD_ACCESS_KEY_ID"),
+        (403, "SignatureDoesNotMatch", "in a command ALIBABA_CLOUD_ACCESS_KEY_SECRET"),
+        (403, "AccessKeyIdAndSecurityTokenNotMatch", "the token does not fit the key"),
     ],
 )
 def test_operator_is_told_what_to_mend(status: int, code: str, hint: str) -> None:
@@ -181,6 +184,22 @@ def test_operator_is_told_what_to_mend(status: int, code: str, hint: str) -> Non
     message = said_safely(translate(server_error(status, code), "tag uploads/'a.jpg'"))
     assert message.startswith(f"could not tag uploads/'a.jpg': OSS says {code} (HTTP {status}, request R-1); ")
     assert hint in message
+
+
+@pytest.mark.parametrize(
+    ("code", "details"),
+    [
+        ("AccessDenied", {"Endpoint": "oss-cn-hangzhou.aliyuncs.com"}),
+        ("InvalidArgument", {"Message": "Invalid signing region in Authorization header."}),
+    ],
+)
+def test_a_bucket_of_another_region_is_no_missing_right(code: str, details: dict[str, str]) -> None:
+    """OSS says it in words and in the right endpoint; neither right nor object is at fault."""
+    error = server_error(403, code)
+    error.details.update(details)
+    message = said_safely(translate(error, "list uploads/''"))
+    assert "the region is not that of the bucket" in message
+    assert "give" not in message
 
 
 @pytest.mark.parametrize(
