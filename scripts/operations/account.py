@@ -20,6 +20,8 @@ from scripts.operations.causes import explain_error, refuse_bad_names
 
 Client = TypeVar("Client")
 
+# Ten pages of a list: nobody looks through more.
+MOST_KEYS = 10_000
 KEYS = "ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET (with ALIBABA_CLOUD_SECURITY_TOKEN for STS)"
 
 
@@ -89,8 +91,8 @@ def read_credentials(env: Mapping[str, str]) -> Credentials:
         raise BadSettings(f"no credentials in the environment; set {KEYS}") from exc
 
 
-def list_keys(connection: OssConnection, bucket: str, prefix: str) -> list[str]:
-    """Every key that begins so, in order. Raises OperatorError and StoreUnavailable."""
+def list_keys(connection: OssConnection, bucket: str, prefix: str, most: int = MOST_KEYS) -> tuple[list[str], bool]:
+    """The first keys that begin so, in order, and whether there are more. Raises OperatorError and StoreUnavailable."""
     keys: list[str] = []
     token = ""
     while True:
@@ -101,8 +103,8 @@ def list_keys(connection: OssConnection, bucket: str, prefix: str) -> list[str]:
             lambda token=token: _list_page(connection, bucket, prefix, token),  # type: ignore[misc]
         )
         keys += [found.key for found in page.object_list]
-        if not page.is_truncated:
-            return keys
+        if len(keys) > most or not page.is_truncated:
+            return keys[:most], len(keys) > most
         token = page.next_continuation_token
 
 

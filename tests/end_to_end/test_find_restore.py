@@ -718,7 +718,7 @@ def test_find_knows_every_upload_of_a_key(ledgered: Ledgered) -> None:
     cloud.watcher.spoil = lambda call: Fault(status=500, code="Down") if call.service == "green" else None
     cloud.deliver(record, timeout_s=2)
     found = find("a.png")
-    assert [trace["status"] for trace in found["traces"]] == ["passed", "quarantined", "deleted", "waits"]
+    assert [trace["status"] for trace in found["traces"]] == ["passed", "quarantined", "deleted", "failed"]
     assert [trace["is_there"] for trace in found["traces"]] == [False, True, None, True]
     assert "Down" in found["traces"][3]["error"]
     assert found["traces"][1]["document"]["decision"]["rule"] == "nudity"
