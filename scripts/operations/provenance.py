@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from urllib.parse import unquote
 
@@ -29,6 +30,15 @@ class Held:
     def uploaded_at(self) -> str:
         """The time of the upload, as its event gave it."""
         return self.facts.get("uploaded-at", "")
+
+    @property
+    def uploaded_time(self) -> datetime | None:
+        """The same as a time; None where it is none, or says no zone."""
+        try:
+            time = datetime.fromisoformat(self.uploaded_at.replace("Z", "+00:00"))
+        except ValueError:
+            return None
+        return time if time.tzinfo else None
 
     @property
     def request_id(self) -> str:

@@ -6,16 +6,15 @@ Killed anywhere, it is run again: an intent whose bytes are there already is com
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 
 from handler.adapters.ledger import OssLedger
 from handler.errors import CannotCopy, OperatorError, PlaceTaken, StoreUnavailable, WardenError
 from handler.ports import Copied, HeldCopy, StoredObject
 from handler.upload.releases import is_of
-from handler.upload.scanning import SAME_MOMENT
 from scripts.operations.account import Account
+from scripts.operations.copies import CannotRestore, find_newer, refuse_newer
 from scripts.operations.describing import describe
+from scripts.operations.marks import mark_restored
 from scripts.operations.provenance import SIDECAR, Held, read_held
 from scripts.operations.releases import (
     Grounds,
@@ -30,10 +29,6 @@ from scripts.operations.releases import (
 
 # The type of what was made in parts, as every restored object but an empty one (vendor's API reference, HeadObject).
 IN_PARTS = "Multipart"
-
-
-class CannotRestore(WardenError):
-    """The object stays in quarantine; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +56,8 @@ class Restore:
     notes: tuple[str, ...] = ()
 
 
-def plan_restore(account: Account, where: Where, location: str) -> Restore:
-    """Look at everything, change nothing.
+def plan_restore(account: Account, where: Where, location: str, *, is_older_meant: bool = False) -> Restore:
+    """Look at everything, change nothing. `is_older_meant`: also where a newer upload of the key is held.
 
     Raises CannotRestore, NotOurs, and what the adapters raise.
     """
@@ -70,9 +65,12 @@ def plan_restore(account: Account, where: Where, location: str) -> Restore:
     there = account.quarantine().find(held.bucket, held.key)
     is_done = there is not None and _is_restored(account, where, held, there)
     unfinished = None if there is None or is_done else _find_unfinished(account, where, held, there)
-    if there is not None and not (is_done or unfinished):
-        _refuse_newer(held, there)
+    newer = find_newer(account, held, where.prefix)
+    if not (is_done or unfinished):
+        refuse_newer(held, there, newer, is_older_meant=is_older_meant)
     copy, notes = describe(account, held, where.tag_prefix)
+    if newer:
+        notes = (*notes, str(newer))
     if unfinished is not None:
         notes = (*notes, "its copy was there already and only its release was missing")
     return Restore(held, copy, there, is_done, unfinished, notes)
@@ -96,15 +94,26 @@ def _find_copy(account: Account, where: Where, location: str) -> StoredObject:
     return copy
 
 
-def carry_out(account: Account, where: Where, plan: Restore, grounds: Grounds) -> StoredObject:
-    """Say that it begins, copy, say what landed; answers with what is there now. The copy in quarantine stays.
+def carry_out(account: Account, where: Where, plan: Restore, grounds: Grounds) -> str | None:
+    """Say that it begins, copy, say what landed, and have the copy in quarantine, which stays, say so too.
 
-    Raises CannotRestore where it is not there in the end, CannotRelease, and what the adapters raise.
+    What is back already only gets what is left. Answers with what was not done of the last, which harms nothing. Raises
+    CannotRestore where it is not there in the end, CannotRelease, and what the adapters raise.
     """
+    note = None if plan.is_done else _bring_back(account, where, plan, grounds)
+    marked = mark_restored(account, plan.held.copy, where.tag_prefix)
+    if note:
+        raise CannotRestore("; ".join(filter(None, (f"it is back, but {note}", marked))))
+    return marked
+
+
+def _bring_back(account: Account, where: Where, plan: Restore, grounds: Grounds) -> str | None:
+    """Answers with what the restored object has to go without."""
     held, quarantine, ledger = plan.held, account.quarantine(), account.ledger(where.ledger)
     if plan.unfinished is not None and plan.beneath is not None:
         complete_interrupted(ledger, plan.unfinished, plan.beneath, grounds)
-        return _find_restored(account, held)
+        _find_restored(account, held)
+        return None
     noted = begin_release(ledger, held, _sha256_of(account, held.copy), grounds)
     with _giving_up(ledger, noted, CannotRestore, PlaceTaken, CannotCopy, OperatorError):
         copied = quarantine.hold(held.copy, plan.copy, keep_going=lambda: _refuse_late(account, plan))
@@ -113,10 +122,8 @@ def carry_out(account: Account, where: Where, plan: Restore, grounds: Grounds) -
         _refuse_another(account, noted, copied, landed)
     complete_release(ledger, noted, landed, copied.request_id, grounds)
     # Only now nothing can take it for an upload of its own any more.
-    restored = _find_restored(account, held)
-    if copied.note:
-        raise CannotRestore(f"it is back, but {copied.note}")
-    return restored
+    _find_restored(account, held)
+    return copied.note
 
 
 @contextmanager
@@ -214,22 +221,3 @@ def _may_hold_same_bytes(one: StoredObject, other: StoredObject) -> bool:
     if one.is_symlink or one.size_bytes != other.size_bytes:
         return False
     return one.crc64 is None or other.crc64 is None or one.crc64 == other.crc64
-
-
-def _refuse_newer(held: Held, there: StoredObject) -> None:
-    place = f"{held.bucket}/{held.key!r}"
-    if not there.is_pinned:
-        raise CannotRestore(
-            f"{place} holds another upload by now (etag {there.etag}, {there.last_modified}), which would be lost; "
-            "move that away first, or leave this one where it is"
-        )
-    try:
-        uploaded_at = datetime.fromisoformat(held.uploaded_at.replace("Z", "+00:00"))
-        is_newer = parsedate_to_datetime(there.last_modified) - uploaded_at > SAME_MOMENT
-    except (ValueError, TypeError):
-        is_newer = True
-    if is_newer:
-        raise CannotRestore(
-            f"{place} holds a newer upload (version {there.version_id}, {there.last_modified}; this one is of "
-            f"{held.uploaded_at or 'an unknown time'}); it stays on top"
-        )

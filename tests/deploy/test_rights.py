@@ -413,6 +413,12 @@ def test_the_operators_rights_bring_an_object_back(
     done = CliRunner().invoke(restore_command, [f"quarantine/{held}", "--reason", "art", "--yes", *at], env=keys)
     assert done.exit_code == 0, done.output
     assert cloud._bucket("uploads").object_exists("NUDE.png")  # noqa: SLF001
+    # The held copy says so too, with no word of a right that is missing.
+    assert "not that it was restored" not in done.output
+    tags = cloud._bucket("quarantine").get_object_tagging(held).tag_set.tagging_rule  # noqa: SLF001
+    assert tags["moderation-status"] == "restored"
+    all_keys = CliRunner().invoke(find_command, ["NUDE", "--as-prefix", *named[1:]], env=keys)
+    assert all_keys.exit_code == 0, all_keys.output
 
 
 @pytest.mark.parametrize("row", [*DEPLOYER, *OPERATORS], ids=lambda row: f"{row.commands}, {row.place}")
