@@ -87,8 +87,8 @@ def refuse_newer(held: Held, there: StoredObject | None, newer: Newer, *, is_old
         )
     if _came_later(there, held):
         raise CannotRestore(
-            f"{place} holds a newer upload (version {there.version_id}, {there.last_modified}; this one is of "
-            f"{held.uploaded_at or 'an unknown time'}); it stays on top"
+            f"{place} holds a newer upload, or one that was restored since (version {there.version_id}, "
+            f"{there.last_modified}; this one is of {held.uploaded_at or 'an unknown time'}); it stays on top"
         )
 
 

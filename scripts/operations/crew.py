@@ -1,8 +1,10 @@
 """Many pieces of work at once, each by itself, and Ctrl-C between two of them."""
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from threading import Lock, local
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event, Lock, current_thread, local, main_thread
 from typing import TypeVar
 
 from scripts.operations.account import Account
@@ -13,6 +15,9 @@ WORKERS = 8
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
+_counting = Lock()
+_of_thread = local()
+
 
 def work_through(
     account: Account,
@@ -22,55 +27,60 @@ def work_through(
 ) -> list[Answer | None]:
     """Do it for each, at most WORKERS at once; `show` gets every answer, in the order of the items.
 
-    Where Ctrl-C comes, what is under way is brought to its end and shown, and the answers of the rest are None. Raises
-    what `work` raises. The calls are counted by the meter of `account`.
+    Where Ctrl-C comes, what was begun is brought to its end and shown, and the answers of the rest are None; a second
+    one is as ever. Raises what `work` raises. The calls are counted by the meter of `account`.
     """
     answers: list[Answer | None] = []
-    futures: list[Future[Answer]] = []
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with _stopped_by_ctrl_c() as stop, ThreadPoolExecutor(WORKERS) as pool:
+        futures = [pool.submit(_do, account, work, item, stop) for item in items]
         try:
-            futures.extend(pool.submit(_by_fork(account, work), item) for item in items)
             for item, future in zip(items, futures, strict=True):
-                answers.append(future.result())
-                _show(show, item, answers[-1])
-        except KeyboardInterrupt:
-            pool.shutdown(cancel_futures=True)
-            for item, future in list(zip(items, futures, strict=False))[len(answers) :]:
-                answers.append(None if future.cancelled() else future.result())
-                _show(show, item, answers[-1])
+                answer = future.result()
+                answers.append(answer)
+                if answer is not None:
+                    show(item, answer)
         except BaseException:
-            pool.shutdown(cancel_futures=True)
+            stop.set()
             raise
-    return answers + [None] * (len(items) - len(answers))
+    return answers
 
 
-def _show(show: Callable[[Item, Answer], None], item: Item, answer: Answer | None) -> None:
-    if answer is not None:
-        show(item, answer)
+@contextmanager
+def _stopped_by_ctrl_c() -> Iterator[Event]:
+    """What Ctrl-C sets, so that it can come in the middle of nothing; only a process's main thread hears of it."""
+    stop = Event()
+    if current_thread() is not main_thread():
+        yield stop
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def heed(*_: object) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, heed)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
-def _by_fork(account: Account, work: Callable[[Account, Item], Answer]) -> Callable[[Item], Answer]:
-    """The work with the thread's own account; its calls are added up."""
-
-    def do(item: Item) -> Answer:
-        fork = _fork_of(account)
-        before = fork.meter.oss
-        try:
-            return work(fork, item)
-        finally:
-            with _COUNTING:
-                account.meter.oss += fork.meter.oss - before
-
-    return do
-
-
-_COUNTING = Lock()
-_OF_THREAD = local()
+def _do(account: Account, work: Callable[[Account, Item], Answer], item: Item, stop: Event) -> Answer | None:
+    """The work with the thread's own account, whose calls are added up; None where it is not to be begun any more."""
+    if stop.is_set():
+        return None
+    fork = _fork_of(account)
+    before = fork.meter.oss
+    try:
+        return work(fork, item)
+    finally:
+        with _counting:
+            account.meter.oss += fork.meter.oss - before
 
 
 def _fork_of(account: Account) -> Account:
     """The pool's threads end with it, and what is local to them too."""
-    if not hasattr(_OF_THREAD, "account"):
-        _OF_THREAD.account = account.fork()
-    fork: Account = _OF_THREAD.account
+    if not hasattr(_of_thread, "account"):
+        _of_thread.account = account.fork()
+    fork: Account = _of_thread.account
     return fork
