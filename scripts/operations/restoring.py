@@ -63,8 +63,10 @@ def plan_restore(account: Account, where: Where, location: str, *, is_older_mean
     """
     held = read_held(_find_copy(account, where, location), where.prefix)
     there = account.quarantine().find(held.bucket, held.key)
-    is_done = there is not None and _is_restored(account, where, held, there)
-    unfinished = None if there is None or is_done else _find_unfinished(account, where, held, there)
+    # Read also where nothing is there: a ledger that can't be asked is told before anything is done.
+    releases = read_releases(account.ledger(where.ledger), held.bucket, held.key).noted
+    is_done = there is not None and _is_restored(account, where, held, there, releases)
+    unfinished = None if there is None or is_done else _find_unfinished(account, held, there, releases)
     newer = find_newer(account, held, where.prefix)
     if not (is_done or unfinished):
         refuse_newer(held, there, newer, is_older_meant=is_older_meant)
@@ -185,21 +187,19 @@ def _refuse_another(account: Account, noted: Noted, copied: Copied, landed: Stor
         raise CannotRestore(_what_became(noted.release.bucket, noted.release.key, "another upload came over it"))
 
 
-def _is_restored(account: Account, where: Where, held: Held, there: StoredObject) -> bool:
+def _is_restored(account: Account, where: Where, held: Held, there: StoredObject, releases: tuple[Noted, ...]) -> bool:
     """Whether these very bytes are back already, with a release of exactly the object that is there."""
     if not _may_hold_same_bytes(there, held.copy):
         return False
-    ledger = account.ledger(where.ledger)
-    releases = read_releases(ledger, held.bucket, held.key).noted
-    return any(is_of(noted.release, there) for noted in releases) or is_released_by_etag(ledger, there)
+    is_released = any(is_of(noted.release, there) for noted in releases)
+    return is_released or is_released_by_etag(account.ledger(where.ledger), there)
 
 
-def _find_unfinished(account: Account, where: Where, held: Held, there: StoredObject) -> Noted | None:
+def _find_unfinished(account: Account, held: Held, there: StoredObject, releases: tuple[Noted, ...]) -> Noted | None:
     """The newest intent to bring back this copy, where the very bytes are there, and only the rest was not done.
 
     Not where somebody put them there at once: the event of such an upload looks for no release.
     """
-    releases = read_releases(account.ledger(where.ledger), held.bucket, held.key).noted
     intents = (r for r in releases if r.release.landed is None and r.release.source == held.copy.location)
     intent = next(intents, None)
     is_copy = there.object_type == IN_PARTS or not there.size_bytes

@@ -271,6 +271,45 @@ def test_a_signed_link_is_no_place_and_is_not_repeated(ledgered: Ledgered) -> No
         assert "ignature" not in result.output
 
 
+@pytest.mark.parametrize("more", [(), ("--yes",)])
+def test_a_mistyped_ledger_is_told_by_the_first_look(ledgered: Ledgered, more: tuple[str, ...]) -> None:
+    """Nothing is copied that could not be released."""
+    location = quarantine(ledgered.cloud, "a.png")
+    told, _ = restore(location, "--ledger", "legder", *more, code=1)
+    assert "'legder' is the ledger's bucket, named by --ledger (LEDGER_BUCKET)" in told[location]["error"]
+    assert ledgered.cloud.keys("uploads") == []
+
+
+def test_keys_that_run_out_meanwhile_are_told_of_each(ledgered: Ledgered) -> None:
+    """What was done before counts; the rest says why, and goes back with new keys."""
+    cloud = ledgered.cloud
+    held = hold(cloud, *(f"{number}.png" for number in range(20)))
+
+    class RunOut:
+        """After so many copies."""
+
+        copied = 0
+
+        def before(self, call: Any) -> Fault | None:  # noqa: ANN401
+            """Refused from then on; who is at work then may fail at any step."""
+            self.copied += call.operation == "CompleteMultipartUpload"
+            return Fault(status=403, code="SecurityTokenExpired") if self.copied > 3 else None
+
+        def after(self, call: Any, status: int) -> None:  # noqa: ANN401
+            """Nothing."""
+            del call, status
+
+    cloud.oss.observer = RunOut()
+    told, said = restore(*held.values(), "--yes", code=1)
+    cloud.oss.observer = cloud.watcher
+    failed = [line for line in told.values() if line["state"] == "not restored"]
+    assert failed
+    assert all("the token has run out" in line["error"] for line in failed)
+    assert f"{len(failed)} not restored" in said
+    restore(*held.values(), "--yes")
+    assert sorted(cloud.keys("uploads")) == sorted(held)
+
+
 @pytest.mark.parametrize("is_versioned", [True, False])
 def test_the_held_copy_says_that_it_was_restored(ledgered: Ledgered, *, is_versioned: bool) -> None:
     """Its status only: queue, labels and the user's own tags stay. find says so, with who and when."""
