@@ -104,13 +104,14 @@ def _examine_links(template: Template, function: FunctionShape, settings: Settin
         if "-internal." in url:
             message = f"{url!r} answers only inside Alibaba Cloud's network, and the service reads from outside"
             yield _of_problem(template.problem(_DOMAINS, f"{message}; name the bucket's own domain"))
-    if not function.region.startswith("cn-") or function.region in OUTSIDE_THE_MAINLAND:
+    region = function.region
+    if not isinstance(region, str) or not region.startswith("cn-") or region in OUTSIDE_THE_MAINLAND:
         return
     for bucket in settings.watched_buckets:
         if bucket not in settings.custom_domains:
-            own = f"{bucket}=https://{bucket}.oss-{function.region}.aliyuncs.com"
+            own = f"{bucket}=https://{bucket}.oss-{region}.aliyuncs.com"
             message = (
-                f"in mainland China OSS gives accounts since March 2025 no data over its public address, and what has "
+                "in mainland China OSS gives accounts since March 2025 no data over its public address, and what has "
                 f"versions is judged by a link to it: map a domain of your own to {bucket!r} and write "
                 f'"{bucket}=https://YOUR.DOMAIN", or "{own}" where your account is older'
             )

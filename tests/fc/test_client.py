@@ -42,10 +42,11 @@ def test_a_call_with_a_token_is_answered(api: Api) -> None:
         (403, "AccessDenied", "the keys need fc:GetFunction on the function 'bucket-warden', and --account has to be"),
         (403, "NoPermission", "the keys need fc:GetFunction"),
         (403, "Something", "the keys need fc:GetFunction"),
-        (403, "SignatureNotMatch", "the keys or their token are wrong or expired"),
-        (404, "InvalidAccessKeyId.NotFound", "the keys or their token are wrong or expired"),
-        (400, "InvalidSecurityToken.Expired", "the keys or their token are wrong or expired"),
-        (400, "InvalidTimeStamp.Expired", "this machine's clock is"),
+        (403, "SignatureNotMatch", "the credentials are wrong"),
+        (404, "InvalidAccessKeyId.NotFound", "the key is unknown or disabled"),
+        (400, "InvalidSecurityToken.Expired", "the token has run out"),
+        (400, "InvalidSecurityToken.New", "the keys or their token are wrong or expired"),
+        (400, "InvalidTimeStamp.Expired", "the clock of the caller is more than 15 minutes off"),
         (404, "FunctionNotFound", "there is no function 'bucket-warden' in this region of this account"),
         (429, "ResourceExhausted", "too many calls at once"),
         (400, "Throttling.User", "too many calls at once"),
@@ -80,7 +81,7 @@ def test_words_of_a_stranger_are_not_repeated(api: Api) -> None:
 
 def test_wrong_keys_and_unknown_functions(api: Api) -> None:
     """As the stand-in itself refuses them."""
-    with pytest.raises(Refused, match="the keys or their token are wrong"):
+    with pytest.raises(Refused, match="the credentials are wrong"):
         look(api, keys=Credentials("LTAIoperator", "another", "the/token="))
     with pytest.raises(Refused, match="there is no function 'other'") as caught:
         look(api, function="other")

@@ -186,7 +186,7 @@ def test_keys_that_nobody_knows_are_not_a_function_that_is_not_there(world: Worl
     world.api.spoiler.fault = Fault(status=404, code="InvalidAccessKeyId.NotFound")
     (finding,) = world.examine()
     assert finding.startswith("warning: could not look at the function 'bucket-warden'")
-    assert "the keys or their token are wrong" in finding
+    assert "the key is unknown or disabled" in finding
 
 
 def test_no_network_is_told_once(world: World) -> None:
