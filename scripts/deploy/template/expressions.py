@@ -1,8 +1,9 @@
 """Puts values in the place of `${…}`, as Serverless Devs does where it can be done without an account.
 
-Which expressions there are: "Yaml variables" of Serverless Devs (docs/zh/variables.md in its repository). What only the
-deployment can know (`config`, `file`, outputs of other resources) stays as it is: a text with `${` in it is no mistake,
-it is not known here.
+Which expressions there are: "Yaml variables" of Serverless Devs (docs/zh/variables.md in its repository); what becomes
+of each was tried with `s preview` of 3.1.10, which ends with an error at any other. What only the deployment can know
+(`config`, `file`, outputs of other resources) stays as it is: a text with `${` in it is no mistake, it is not known
+here.
 """
 
 import re
@@ -15,8 +16,8 @@ OPEN = "${"
 _EXPRESSION = re.compile(r"\$\{([^{}]*)\}")
 _PLAIN = re.compile(r"\w+(?:\.[\w-]+|\[\d+\])*")
 _KEY = re.compile(r"[\w-]+")
-# `env.init` gives a number where the text is one: github.com/Serverless-Devs/Serverless-Devs/issues/874.
-_ENV = re.compile(r"""env(\.init)?\(\s*['"]?(\w+)['"]?\s*(?:,\s*['"]?([^'"]*?)['"]?\s*)?\)""")
+# `env.init` gives a number (github.com/Serverless-Devs/Serverless-Devs/issues/874), and takes no default.
+_ENV = re.compile(r"""env(\.init)?\(\s*['"]?(\w+)['"]?\s*(?:,\s*(?:['"]([^'"]*)['"]|(\d+))\s*)?\)""")
 _HEADS = ("vars", "env", "file", "json", "path", "config", "regex", "resources", "this", "that", "credential", "cwd")
 _DEEPEST = 8  # expressions that name expressions that name expressions
 
@@ -78,7 +79,7 @@ class Filler:
             return self._environment(asked, place, path)
         head, *rest = _KEY.findall(expression)[:40] or [""]
         if head not in _HEADS:
-            self._remark("warning", path, f"'${{{expression}}}' is no expression known here{suggest(head, _HEADS)}")
+            self._remark(path, f"'${{{expression}}}' is no expression{suggest(head, _HEADS)}")
             return None
         if not _PLAIN.fullmatch(expression):  # arithmetic, or a function
             return None
@@ -116,21 +117,22 @@ class Filler:
                 return None
 
     def _environment(self, asked: re.Match[str], place: Place, path: Path) -> Node | None:
-        value = self._env.get(asked[2], asked[3])
+        is_number, name, text, number = asked.groups()
+        value = self._env.get(name, None if is_number else text if number is None else number)
         if value is None:
-            message = f"{asked[2]} is not set in the environment, and has no default here; set it"
-            self._remark("error", path, message)
+            self._remark(path, f"{name} is not set in the environment, and has no default here; set it")
             return None
-        return Scalar(place, value, "int" if asked[1] and value.isdigit() else "text")
+        whole = value.isdigit() and (is_number or (name not in self._env and number is not None))
+        return Scalar(place, value, "int" if whole else "text")
 
     def _miss_variable(self, name: str, path: Path) -> None:
         variables = find_node(self._tree, ["vars"])
         if variables is not None and is_open(variables):
             return
         known = [key.text for key, _ in variables.entries] if isinstance(variables, Entries) else []
-        self._remark("error", path, f"no variable {name!r} under vars{suggest(name, known)}; add it there")
+        self._remark(path, f"no variable {name!r} under vars{suggest(name, known)}; add it there")
 
-    def _remark(self, severity: str, path: Path, message: str) -> None:
-        remark = Remark("error" if severity == "error" else "warning", path, message)
+    def _remark(self, path: Path, message: str) -> None:
+        remark = Remark("error", path, message)
         if remark not in self.remarks:
             self.remarks.append(remark)

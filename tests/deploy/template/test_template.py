@@ -148,7 +148,7 @@ MISTAKES: dict[str, tuple[tuple[tuple[str, str], ...], str]] = {
     ),
     "an expression that is none": (
         (("region: ${vars.region}", "region: ${var.region}"),),
-        "props.region: '${var.region}' is no expression known here; did you mean 'vars'",
+        "props.region: '${var.region}' is no expression; did you mean 'vars'",
     ),
     "an unknown action": ((("pre-deploy:", "predeploy:"),), "unknown action 'predeploy'; did you mean 'pre-deploy'"),
     "the service's VPC address outside one": (
@@ -316,6 +316,29 @@ def test_a_file_of_settings_beside_the_template_is_read(tmp_path: Path, line: st
     (tmp_path / ".env").write_text(line, encoding="utf-8")
     assert load_template(file, {}).problems == ()
     assert "is no account" in load_template(file, {"ACME": "1"}).problems[0].message
+
+
+@pytest.mark.parametrize(
+    ("expression", "wanted"),
+    [
+        ("${env('MB', 256)}", ""),
+        ("${env('MB', '256')}", "'256' is text, not a number"),
+        ("${env('SET', 256)}", "'320' is text, not a number"),
+        ("${env.init('SET')}", ""),
+        ("${env.init('MB', 256)}", "MB is not set in the environment, and has no default here"),
+        ("${this.props.timeout}", "120 is too low"),
+        ("${this.props.memorySize}", ""),
+        ("${vars.region.deeper}", "no variable 'region.deeper' under vars"),
+        ("${resources.bucket_warden.props.timeout}", "120 is too low"),
+        ("${memory}", "'${memory}' is no expression"),
+        ("${}", "'${}' is no expression"),
+    ],
+)
+def test_an_expression_is_what_serverless_devs_makes_of_it(expression: str, wanted: str) -> None:
+    """Numbers stay numbers, and what the environment says is text; a circle is left alone."""
+    text = edit_template(("memorySize: 256 ", f"memorySize: {expression} "))
+    found = [problem.message for problem in check_template(text.encode(), "t.yml", {"SET": "320"}).problems]
+    assert (wanted in found[0] and len(found) == 1) if wanted else not found, found
 
 
 def test_a_mistake_in_a_file_that_is_extended_is_told(tmp_path: Path) -> None:
