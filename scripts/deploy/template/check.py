@@ -141,7 +141,8 @@ def _check_env(props: FunctionShape, path: Path, reader: TemplateReader) -> Iter
     except BadSettings as error:
         yield from _tell_settings(str(error), env, path)
         return
-    if (*path[:-1], "triggers") not in reader.open:
+    triggers = (*path[:-1], "triggers")
+    if triggers in reader.places and triggers not in reader.open:
         yield from _check_watched(props, watched, (*path, "WATCHED_BUCKETS"))
 
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path as FilePath
 from typing import Any
@@ -17,6 +18,7 @@ _TEMPLATE_KEYS = ("edition", "name", "access", "vars", "resources", "actions", "
 _RESOURCE_KEYS = ("component", "props", "actions", "access", "extend")
 _ACTION = re.compile(r"(pre|post|success|fail|complete)-.+|\$\{.*")
 _ACTIONS = ("pre-deploy", "post-deploy", "success-deploy", "fail-deploy", "complete-deploy", "pre-remove")
+_SLIP = 0.8  # as alike as `label` and `labels`
 _AUTOMATIC = ("logConfig", "vpcConfig", "vSwitchIds")  # what the component makes, where `auto` stands for it
 
 
@@ -85,13 +87,15 @@ class TemplateReader(ShapeReader):
             self._note_places(value, (*path, key.text))
 
     def _pass_over(self, name: str, path: Path, fields: dict[str, inspect.Field]) -> None:
-        """Say nothing of what the component knows; of all else, that it means nothing."""
+        """Say nothing of what the component knows; of all else, that it is passed over, by the schema that we have."""
         known = _known_names(path[:-1])
         if known is None or name in known:
             return
-        hint = suggest(name, [*fields, *sorted(known - set(fields))])
-        if len(path) > 1 or hint.startswith("; did you mean"):
-            self.remarks.append(Remark("warning", path, f"unknown key {name!r}{hint}; it means nothing there"))
+        meant = get_close_matches(name, [*fields, *sorted(known - set(fields))], n=1, cutoff=_SLIP)
+        if meant or len(path) > 1:  # at the top anchors are kept under any name
+            hint = f"; did you mean {meant[0]!r}" if meant else ""
+            message = f"unknown key {name!r}{hint}; Serverless Devs and its component pass over it, as far as we know"
+            self.remarks.append(Remark("warning", path, message))
 
     def _look_at_actions(self, actions: Entries, path: Path) -> None:
         for key, _ in actions.entries:
