@@ -85,7 +85,7 @@ def _read_rule(config: TriggerConfigShape) -> dict[str, Any] | None:
 def _check_types(types: object, place: Path) -> Iterator[Remark]:
     """Each event that is named, and whether one of them is an upload."""
     if types is None:
-        message = f"it brings removals and everything else of OSS too, which is ignored; name the types: {EVENTS}"
+        message = f"it brings removals and all else of OSS too, which is ignored; name the types: {', '.join(EVENTS)}"
         yield Remark("warning", place, message)
         return
     if not any(_may_match(types, event) for event in EVENTS):
