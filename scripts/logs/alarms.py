@@ -1,7 +1,8 @@
 """When somebody is woken: by what the log says, or by what Function Compute counts itself.
 
-An alarm of the log sounds when its query has a row: all that it decides is in the SQL, which the tests run. Function
-Compute's metrics speak of what leaves no line at all.
+An alarm of the log sounds when its query has a row: all that it decides is in the SQL, which the tests run. Only the
+one that listens for silence always has a row, and a condition on it: "no data" of the log service means a query without
+rows, and would sound while all is well. Function Compute's metrics speak of what leaves no line at all.
 """
 
 import math
@@ -12,8 +13,7 @@ from handler.settings import CALLS_A_SECOND
 from scripts.logs.columns import put_in
 from scripts.logs.queries import OURS
 
-# Whether a rule may look back over more is not said.
-A_DAY_S = 86_400
+A_DAY_S = 86_400  # the most that a rule may look back over ("Overview" of alerting, user guide of the log service)
 LONGEST_WAIT_S = 300  # what waits longer than that is told: as many events as the service judges in that time
 SHIPPED_DELIVERIES = 6  # MAX_DELIVERIES of template.yml, which docs/operations.md goes by
 
@@ -22,14 +22,15 @@ SHIPPED_DELIVERIES = 6  # MAX_DELIVERIES of template.yml, which docs/operations.
 class Rule:
     """A rule over the log: `sql` has a row where somebody is to be woken. It is asked every `every_min` minutes.
 
-    `is_of_silence`: no log at all is a reason too.
+    `silence`: `sql` has a row always, and this is what has to hold for it, in the alert rules' own language; no row, as
+    a query without any log may answer, is a reason too.
     """
 
     sql: str
     over_s: int
     every_min: int
     severity: Literal[6, 8, 10]  # medium, high, critical
-    is_of_silence: bool = False
+    silence: str = ""
 
     @property
     def text(self) -> str:
@@ -94,15 +95,13 @@ having count(*) > 0
             "the trigger: its role, its events; the log: the role's right to write it; the emergency stop left on",
             Rule(
                 f"""
-select count(*) as deliveries
+select count(case when {OURS} then 1 end) as deliveries
 from log
-where {OURS}
-having count(*) = 0
 """,
                 over_s=900,
                 every_min=5,
                 severity=8,
-                is_of_silence=True,
+                silence="deliveries == 0",
             ),
         ),
         Alarm(

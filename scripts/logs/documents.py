@@ -90,16 +90,17 @@ def rule_document(alarm: Alarm, rule: Rule, setting: Setting) -> Document:
         "queryList": [query],
         "joinConfigurations": [],
         "groupConfiguration": {"type": "no_group", "fields": []},
-        # Without conditions: wherever the query has a row.
+        # Without a condition: wherever the query has a row.
         "severityConfigurations": [
-            {"severity": rule.severity, "evalCondition": {"condition": "", "countCondition": ""}}
+            {"severity": rule.severity, "evalCondition": {"condition": rule.silence, "countCondition": ""}}
         ],
         "labels": [],
         "annotations": [{"key": key, "value": value} for key, value in said],
         "autoAnnotation": True,
         "threshold": 1,
-        # A query without any log may answer with no row, instead of a count of 0.
-        "noDataFire": rule.is_of_silence,
+        # Sounds whenever the query has no row ("No-data alerts", user guide of the log service): only where it is to
+        # have one always. A query without any log may answer with none, instead of a count of 0.
+        "noDataFire": bool(rule.silence),
         "noDataSeverity": rule.severity,
         "sendResolved": True,
         "policyConfiguration": {
@@ -124,7 +125,7 @@ def metric_document(alarm: Alarm, metric: Metric, setting: Setting) -> Document:
     where = {"userId": setting.account, "region": setting.region, "functionName": setting.function}
     return {
         "RuleId": f"{NAME}-{alarm.name}-{metric.name}",
-        "RuleName": f"{NAME}: {alarm.title}",
+        "RuleName": f"{NAME}: {alarm.title} ({metric.name})",  # whether two rules may have one name is not said
         "Namespace": "acs_fc",
         "MetricName": metric.name,
         "Resources": json.dumps([where]),

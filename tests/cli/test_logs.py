@@ -119,6 +119,8 @@ def test_metrics_are_of_the_function(documents: dict[str, Any]) -> None:
     ]
     assert (rule["Escalations.Critical.Threshold"], rule["ContactGroups"]) == ("6000", "night")
     assert all(isinstance(value, str) for value in rule.values())
+    for unique in ("RuleId", "RuleName"):
+        assert len({documents[name][unique] for name in found}) == len(found)
 
 
 @pytest.mark.parametrize(("limit", "backlog"), [("50", "15000"), ("0.5", "150"), ("3.3", "990")])
