@@ -1,11 +1,16 @@
-"""The documents in a piece of an exported log, whatever is wrapped around them, and however many of them are glued.
+r"""The documents in a piece of an exported log, whatever is wrapped around them, and however many of them are glued.
 
 A document of ours may be
 - the JSON object itself, whatever stands before it (a time stamp, a request id) or behind it (the next one: where the
   log service begins an entry only at a date, lines are glued together);
-- inside an object of the log service, whose `content` or `message` is that JSON, as text or as an object;
+- inside an object of the log service, whose `content` or `message` is that JSON, as text or as an object (`log`: what
+  Docker writes);
+- such text made text of once more, as in a list of lines: `["{\"v\": 1}"]`, or as a row of CSV: `"{""v"": 1}"`;
 - an object of the log service whose fields are the document's, each as text: `"v": "1"`, `"verdict": "{…}"`;
 - in a list, or in an answer of the log service that holds one (`{"count": 5, "logs": [...]}`).
+
+What is quoted is never one: in the platform's lines, and in lines of other functions, stand keys that uploaders chose,
+and a key may look like a line of ours. An object that mentions our lines in any other place is told as unreadable.
 """
 
 import json
@@ -20,11 +25,19 @@ Document = dict[str, Any]
 
 NOT_JSON = Unread("not JSON, or cut short")
 NOT_OURS = Unread(f"not an {EVENT} line")  # the platform's own lines: nothing of ours is lost in them
-_WRAPPERS = ("content", "message")
-_LISTS = ("logs", "data")
-_DEEPEST = 3  # wrappers within wrappers; a list of entries with a message has two
+WRAPPED = Unread(f"wrapped in an unknown way, or too often: {EVENT} stands in it")
+_WRAPPERS = ("content", "message", "log")
+_LISTS = ("logs", "data", "__logs__")
+_DEEPEST = 10  # objects and texts within one another; a list of entries with a message has four
+_DEEPEST_LOOK = 20
 _OBJECT = re.compile(r'\{\s*["}]')
 _KEY = re.compile(r'"\s*:')
+_DOUBLED = re.compile(r'\{\s*""\w')  # in CSV a quote is written twice
+_ESCAPED = re.compile(r'\{\s*\\+"')  # in JSON a quote has a backslash before it
+_FILLED = re.compile(r'\{\s*"')
+_FRAME = re.compile(r'^\s*File "[^"\n]*", line \d+', re.MULTILINE)  # of a traceback
+# What no text has: control characters, but for ends of lines, tabs and colours; and bytes that are no UTF-8.
+_NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]|\\x[89a-f][0-9a-f]")
 _decode = json.JSONDecoder().raw_decode
 _NOT_READABLE = (ValueError, RecursionError)
 
@@ -43,6 +56,10 @@ def split_objects(text: str) -> Iterator[Document | Unread]:
         if _KEY.search(text, at, start):  # the rest of an object whose begin is missing: what is in it is part of it
             yield NOT_JSON
             at = _next_object(text, at)
+            continue
+        if "'" in text[at:start]:  # somebody's words, which may quote a key
+            yield NOT_JSON
+            at = text.find("\n", start) + 1 or len(text)
             continue
         try:
             value, at = _decode(text, start)
@@ -69,32 +86,82 @@ def _next_object(text: str, failed: int) -> int:
 
 
 def _unwrap_text(text: str, depth: int) -> Iterator[Document | Unread]:
-    is_empty = True
-    for value in split_objects(text):
+    if _DOUBLED.search(text):
+        text = text.replace('""', '"')
+    is_escaped = _ESCAPED.search(text) and not _FILLED.search(text)
+    is_empty, is_told = True, False
+    for value in _strings(text) if is_escaped else split_objects(text):
         is_empty = False
-        if isinstance(value, Unread):
-            yield value
-        else:
-            yield from _unwrap(value, depth)
+        for answer in (value,) if isinstance(value, Unread) else _unwrap_value(value, depth):
+            is_told = is_told or (answer is not NOT_OURS if isinstance(answer, Unread) else "event" in answer)
+            yield answer
     if is_empty:
-        yield NOT_JSON if "}" in text or '"' in text else NOT_OURS
+        yield _name_rest(text)
+    elif EVENT in text and not is_told:
+        yield WRAPPED
+
+
+def _strings(text: str) -> Iterator[str | Unread]:
+    """The JSON strings of a text, if they are not inside something else."""
+    at, rest, values = 0, "", []
+    while (start := text.find('"', at)) >= 0:
+        try:
+            value, end = _decode(text, start)
+        except _NOT_READABLE:
+            break
+        values.append(value)
+        rest += text[at:start] + '"'
+        at = end
+    rest += text[at:]
+    is_inside = _KEY.search(rest) or any(mark in rest for mark in "{'\\")
+    yield from (NOT_JSON,) if is_inside else values
+
+
+def _name_rest(text: str) -> Unread:
+    """What a text without any object is: the platform's own words, or what is left of a line of ours."""
+    words = _FRAME.sub("", text)
+    is_ours = EVENT in words or "}" in words or '"' in words or _NO_TEXT.search(words)
+    return NOT_JSON if is_ours else NOT_OURS
 
 
 def _unwrap(document: Document, depth: int) -> Iterator[Document | Unread]:
     """The documents inside an entry of the log service; any other object is one itself."""
-    entries = next((document[name] for name in _LISTS if isinstance(document.get(name), list)), None)
-    content = next((document[name] for name in _WRAPPERS if isinstance(document.get(name), str | dict)), None)
-    if "event" in document or not depth:
+    if "event" in document:
         yield {name: _parsed(value) for name, value in document.items()}
-    elif isinstance(content, str):
-        yield from _unwrap_text(content, depth - 1)
-    elif isinstance(content, dict):
-        yield from _unwrap(content, depth - 1)
-    elif entries is not None:
-        for entry in entries:
-            yield from _unwrap(entry, depth - 1) if isinstance(entry, dict) else (NOT_OURS,)
+        return
+    inside = _inside(document)
+    is_mentioned = _mentions(document)
+    if inside is not None and (not is_mentioned or _mentions(inside)) and depth:
+        yield from _unwrap_value(inside, depth - 1)
     else:
-        yield document
+        yield WRAPPED if is_mentioned else document
+
+
+def _inside(document: Document) -> str | Document | list[Any] | None:
+    """The field that has the line or the entries, if there is one; of two that which mentions us."""
+    found = [document[name] for name in _WRAPPERS if isinstance(document.get(name), str | dict)]
+    found += [document[name] for name in _LISTS if isinstance(document.get(name), list)]
+    return next(filter(_mentions, found), found[0] if found else None)
+
+
+def _unwrap_value(value: str | Document | list[Any], depth: int) -> Iterator[Document | Unread]:
+    if isinstance(value, dict):
+        yield from _unwrap(value, depth)
+    elif isinstance(value, list):
+        for entry in value:
+            yield from _unwrap(entry, depth) if isinstance(entry, dict) else (NOT_OURS,)
+    elif depth:
+        yield from _unwrap_text(value, depth - 1)
+    else:
+        yield WRAPPED
+
+
+def _mentions(value: object, depth: int = _DEEPEST_LOOK) -> bool:
+    """Whether our lines' name stands anywhere in it, or nobody looks so deep."""
+    if isinstance(value, str):
+        return EVENT in value
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(not depth or _mentions(each, depth - 1) for each in inner)
 
 
 def _parsed(value: object) -> object:
