@@ -1,8 +1,6 @@
 """`warden find`: where an image is."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +8,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from scripts.cli.options import readable
 from scripts.operations.account import Account, account_options, explained, open_account
 from scripts.operations.causes import BUCKET, LEDGER, QUARANTINE
 from scripts.operations.crew import work_through
@@ -47,8 +46,8 @@ Examples:
     "logs",
     metavar="FILE",
     multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The function's log lines, as they are exported; may be repeated.",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    help="The function's log lines, as they are exported; may be repeated. - is standard input.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a key instead.")
 @account_options
@@ -141,15 +140,6 @@ def show_key(place: Place, found: Found, *, as_json: bool) -> None:
         click.echo(json.dumps({"v": 1, "bucket": place.bucket, "key": place.key, **asdict(found)}))
     else:
         show(open_console(), place.bucket, place.key, found)
-
-
-@contextmanager
-def readable() -> Iterator[None]:
-    """Name the file that cannot be read."""
-    try:
-        yield
-    except OSError as exc:
-        raise click.ClickException(f"{exc.filename}: cannot be read ({exc.strerror})") from exc
 
 
 def show(console: Console, bucket: str, key: str, found: Found) -> None:

@@ -2,6 +2,8 @@
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -52,3 +54,12 @@ def connect_function(function: str, account: str | None, endpoint: str | None, r
     """A client with the keys of the environment. Raises UsageError, and BadSettings without keys."""
     url = find_endpoint(account, endpoint, region)
     return FunctionClient(read_credentials(os.environ), endpoint=url, region=region, function=function)
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Name the file that cannot be read."""
+    try:
+        yield
+    except OSError as exc:
+        raise click.ClickException(f"{exc.filename}: cannot be read ({exc.strerror})") from exc

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from handler.errors import WardenError
-from scripts.cli.options import connect_function, function_options
+from scripts.cli.options import connect_function, function_options, readable
 from scripts.operations.account import explained
 from scripts.operations.dead_letters import Letter, Strange, read_letters
 from scripts.operations.invoking import MOST_EVENT_BYTES, Invoker
@@ -62,7 +62,8 @@ def command(  # noqa: PLR0913  (click hands over each option by its name)
     refused, or there was no letter at all, or another run has the journal, 2 the command line is wrong.
     """
     path = journal or files[0].with_name(files[0].name + ".sent")
-    letters = read_letters(files, function)
+    with readable():
+        letters = read_letters(files, function)
     with explained():
         invoker = Invoker(connect_function(function, account, endpoint, region)) if yes else None
     with explained(), open_journal(path) if yes else nullcontext(read_journal(path)) as noted:

@@ -19,12 +19,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from handler.log import EVENT
+from handler.model import JSON_FORM_VERSION
 from scripts.logs.files import Unread
 
 Document = dict[str, Any]
 
 NOT_JSON = Unread("not JSON, or cut short")
 NOT_OURS = Unread(f"not an {EVENT} line")  # the platform's own lines: nothing of ours is lost in them
+OTHER_VERSION = Unread(f"of another version of the log (not {JSON_FORM_VERSION})")
+BAD_FIELDS = Unread("ours, with fields that do not fit")
 WRAPPED = Unread(f"wrapped in an unknown way, or too often: {EVENT} stands in it")
 _WRAPPERS = ("content", "message", "log")
 _LISTS = ("logs", "data", "__logs__")

@@ -44,8 +44,17 @@ def ignore_progress(read_bytes: int) -> None:
 def read_pieces(path: Path, on_progress: Callable[[int], None] = ignore_progress) -> Iterator[bytes | Unread]:
     """The pieces of a file, without empty lines; `-` is standard input.
 
-    `on_progress` is told from time to time how many bytes of the file, as it lies there, were read. Raises OSError.
+    `on_progress` is told from time to time how many bytes of the file, as it lies there, were read. Raises OSError,
+    which names the file.
     """
+    try:
+        yield from _read(path, on_progress)
+    except OSError as exc:
+        exc.filename = exc.filename or str(path)
+        raise
+
+
+def _read(path: Path, on_progress: Callable[[int], None]) -> Iterator[bytes | Unread]:
     if str(path) == "-":
         yield from _pieces(sys.stdin.buffer)
         return

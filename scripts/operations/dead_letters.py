@@ -3,7 +3,7 @@
 From the vendor's documentation: `{timestamp, requestContext: {requestId, functionArn, condition,
 approximateInvokeCount}, requestPayload: <the event as text>, responseContext: {statusCode, functionError},
 responsePayload}`. A file holds one letter, a list of them, or one a line, plain or gzip; also several in one line. A
-queue's message may wrap one in base64, and an entry of the log service holds it in its field `message`.
+queue's message may wrap one in base64, and an entry of the log service holds it in its field `message`: see WRAPPERS.
 """
 
 import base64
@@ -23,7 +23,9 @@ from scripts.logs.entries import split_objects
 from scripts.logs.files import Unread, read_pieces
 
 UNDATED = -1
-DEEPEST = 4  # wrappers within wrappers; glued entries of the log service have three
+DEEPEST = 6  # wrappers within wrappers; glued entries in an answer of the log service have five
+# An entry of the log service, its answers, a message of a queue as its API names it, an event of EventBridge.
+WRAPPERS = ("message", "content", "logs", "__logs__", "MessageBody", "data")
 # A version or an alias may follow the name.
 FUNCTION = re.compile(r"functions/([^/:]+)")
 
@@ -114,10 +116,16 @@ def _letters(value: object, depth: int = DEEPEST) -> Iterator[object]:
     elif isinstance(value, str) and depth and (objects := list(split_objects(value))):
         for each in objects:
             yield from _letters(each, depth - 1)
-    elif isinstance(value, dict) and depth and "requestContext" not in value and isinstance(value.get("message"), str):
-        yield from _letters(decode(value["message"]), depth - 1)
+    elif isinstance(value, dict) and depth and (inside := _inside(value)) is not None:
+        yield from _letters(decode(inside) if isinstance(inside, str) else inside, depth - 1)
     else:
         yield value
+
+
+def _inside(value: dict[str, Any]) -> str | dict[str, Any] | list[Any] | None:
+    """What a wrapper holds; None where it is a letter itself, or nothing known."""
+    held = (value.get(name) for name in WRAPPERS if "requestContext" not in value)
+    return next((each for each in held if isinstance(each, str | dict | list)), None)
 
 
 def decode(text: str) -> object:

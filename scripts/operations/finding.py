@@ -1,6 +1,5 @@
 """Every upload of a key: from the ledger, from the quarantine, and from the bucket itself."""
 
-from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -19,7 +18,6 @@ from scripts.operations.provenance import SIDECAR, NotOurs, held_prefix, read_he
 from scripts.operations.released import add_releases
 from scripts.operations.traces import AT_WORK, Found, Place, Trace
 
-BAD_FIELDS = "ours, with fields that do not fit"
 _NOT_FITTING = (BadRecord, KeyError, TypeError, AttributeError)
 
 
@@ -30,15 +28,14 @@ def find(account: Account, place: Place, logged: Logged) -> Found:
     traces = {trace.request_id: trace for trace in _from_ledger(account, connection, place, strange)}
     for trace in _from_quarantine(account, connection, place, strange):
         traces.setdefault(trace.request_id, trace)
-    unread = Counter(logged.unread)
-    for trace in _from_logs(account, place, logged, unread):
+    for trace in _from_logs(account, place, logged):
         traces.setdefault(trace.request_id, trace)
-    strange += [f"{count:,} lines of the log: {reason}" for reason, count in unread.most_common()]
+    strange += [f"{count:,} lines of the log: {reason}" for reason, count in logged.unread.most_common()]
     current = account.quarantine().find(place.bucket, place.key)
     tags = store.read_tags(current) if current is not None and current.tag_count else {}
     ordered = sorted(traces.values(), key=lambda trace: (trace.uploaded_at, trace.request_id))
     released = add_releases(account, place, ordered, strange)
-    return Found(tuple(released), current, tags, tuple(strange), unread.total(), tuple(_not_asked(place)))
+    return Found(tuple(released), current, tags, tuple(strange), logged.unread.total(), tuple(_not_asked(place)))
 
 
 def _not_asked(place: Place) -> Iterator[str]:
@@ -110,12 +107,9 @@ def _look_at(account: Account, location: str) -> StoredObject | None:
     return account.quarantine().find(bucket, key)
 
 
-def _from_logs(account: Account, place: Place, logged: Logged, unread: Counter[str]) -> Iterator[Trace]:
+def _from_logs(account: Account, place: Place, logged: Logged) -> Iterator[Trace]:
     for document in logged.of(place.key):
-        try:
-            yield _trace_of(account, place, document, document["outcome"]["status"])
-        except _NOT_FITTING:  # noqa: PERF203  (the others are shown all the same)
-            unread[BAD_FIELDS] += 1
+        yield _trace_of(account, place, document, document["outcome"]["status"])
 
 
 def _from_quarantine(account: Account, connection: OssConnection, place: Place, strange: list[str]) -> Iterator[Trace]:

@@ -811,6 +811,16 @@ def test_a_log_tells_of_what_the_ledger_does_not(ledgered: Ledgered, tmp_path: P
     assert known["is_there"]
 
 
+MISFITS: dict[str, list[Any]] = {
+    "outcome": [{}, None, [], {"status": 7}, {"status": "passed", "location": 7}],
+    "upload": ["a.png", {"bucket": "uploads", "key": "a.png"}],
+    "verdict": ["", {"findings": [{}]}, {"findings": None}],
+    "decision": [[], {"action": "pass"}],
+    "v": [2, None, "1x"],
+    "time": [7],
+}
+
+
 def test_lines_of_a_log_that_are_not_read_are_told(ledgered: Ledgered, tmp_path: Path) -> None:
     """What was found is shown; that it may not be all is said, and the exit code is 1."""
     cloud = ledgered.cloud
@@ -821,5 +831,8 @@ def test_lines_of_a_log_that_are_not_read_are_told(ledgered: Ledgered, tmp_path:
     found = find("a.png", "--log", str(path), code=1)
     assert (found["unread"], len(found["traces"])) == (1, 1)
     assert found["strange"] == ["1 lines of the log: not JSON, or cut short"]
-    path.write_text(json.dumps({**json.loads(whole), "outcome": {}}))
-    assert find("a.png", "--log", str(path), code=1)["unread"] == 1
+    for name, value in ((name, value) for name, values in MISFITS.items() for value in values):
+        path.write_text(json.dumps({**json.loads(whole), name: value}))
+        found = find("a.png", "--ledger", "", "--log", str(path), code=1)
+        assert (found["unread"], found["traces"]) == (1, []), (name, value)
+        assert "lines of the log" in run("find", "a.png", "--bucket", "uploads", "--log", str(path), code=1).stdout

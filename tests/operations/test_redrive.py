@@ -3,7 +3,8 @@
 import base64
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -307,6 +308,57 @@ def test_the_forms_of_a_file(api: Api, tmp_path: Path, form: str) -> None:
     assert lines[0]["state"] == "would send"
     assert lines[0]["uploads"] == ["uploads/a.png"]
     assert lines[0]["why"] == "uploads/'a.png': throttled"
+
+
+def in_table(texts: list[str]) -> str:
+    """As the log service's console downloads entries."""
+    rows = (f'1764000000;"{text.replace(chr(34), chr(34) * 2)}"' for text in texts)
+    return "\n".join(["__time__;message", *rows])
+
+
+def a_line_each(wrap: Callable[[str], object], texts: list[str]) -> str:
+    """One a line."""
+    return "\n".join(json.dumps(wrap(text)) for text in texts)
+
+
+WRAPPED: dict[str, Callable[[list[str]], str]] = {
+    "content": partial(a_line_each, lambda text: {"content": text}),
+    "a message that is JSON": partial(a_line_each, lambda text: {"message": json.loads(text)}),
+    "an answer": lambda texts: json.dumps({"count": 2, "logs": [{"message": text} for text in texts]}, indent=1),
+    "an answer, glued": lambda texts: json.dumps({"logs": [{"message": "".join(texts)}]}),
+    "messages of a queue": lambda texts: "\n".join(
+        json.dumps({"MessageId": "1", "MessageBody": text}) for text in texts
+    ),
+    "messages in base64": lambda texts: json.dumps(
+        [{"MessageBody": base64.b64encode(text.encode()).decode()} for text in texts]
+    ),
+    "events of EventBridge": lambda texts: json.dumps(
+        [{"source": "acs.fc", "data": json.loads(text)} for text in texts]
+    ),
+    "a table": in_table,
+    "a list of lines": json.dumps,
+}
+
+
+@pytest.mark.parametrize("form", WRAPPED)
+def test_what_is_around_a_letter_is_taken_off(api: Api, tmp_path: Path, form: str) -> None:
+    """Each letter is sent once, with its own key."""
+    path = tmp_path / "dead"
+    keys = ['it\'s "x".png', "照片.png"]
+    path.write_text(WRAPPED[form]([json.dumps(letter(event(key))) for key in keys]), "utf-16")
+    run(path, "--yes")
+    assert [body.decode() for body in api.compute.queued] == [marked(event(key)) for key in keys]
+
+
+def test_a_file_that_cannot_be_read_is_told(api: Api, monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
+    """With its name, and nothing is sent."""
+
+    def fail(_: object) -> bytes:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("scripts.logs.files.open_lines", fail)
+    assert f"{file}: cannot be read (Input/output error)" in run(file, "--yes", code=1).stderr
+    assert api.compute.queued == []
 
 
 @pytest.mark.parametrize("form", ["a line", "glued", "a list", "gzip"])

@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 
 import click
@@ -66,11 +65,13 @@ def command(  # noqa: PLR0913 - click hands over each option by its name
     Without PATHS: the policies of this project. Folders named `tests` hold tests, and are left out. Every error and
     every warning is told in one run, as file:line:column: path: what is wrong; what would be right.
 
-    Exit codes: 0 no error (warnings are allowed without --strict), 1 an error, 2 a wrong command line.
+    Exit codes: 0 no error (warnings are allowed without --strict), 1 an error, or a line of a log could not be read,
+    2 a wrong command line.
     """
     counts: Counter[str] = Counter()
     console, documents = open_console(), []
-    keys = _read_keys(lists, logs)
+    unread: Counter[str] = Counter()
+    keys = _read_keys(lists, logs, unread)
     for text, problems in _check(paths or (POLICIES,), buckets, keys):
         counts["file"] += 1
         for problem in problems:
@@ -80,30 +81,42 @@ def command(  # noqa: PLR0913 - click hands over each option by its name
             else:
                 show_problem(console, problem, text)
     if as_json:
-        click.echo(json.dumps({"v": 1, "files": counts["file"], "problems": documents}))
+        of_log = {"unread": unread.total()} if logs else {}
+        click.echo(json.dumps({"v": 1, "files": counts["file"], "problems": documents, **of_log}))
     else:
         open_console(to_errors=True).print(_summary(counts))
-    if counts["error"] or not counts["file"] or (strict and counts["warning"]):
+    for reason, count in (+unread).most_common():
+        click.echo(f"{count:,} lines of the log could not be read, {reason}; their keys fit no pattern here", err=True)
+    if counts["error"] or not counts["file"] or unread.total() or (strict and counts["warning"]):
         raise click.exceptions.Exit(FOUND)
 
 
-def _read_keys(lists: Sequence[Path], logs: Sequence[Path]) -> Collection[str] | None:
+def _read_keys(lists: Sequence[Path], logs: Sequence[Path], unread: Counter[str]) -> Collection[str] | None:
     """The distinct keys of all files, as many as are looked at; None where no file was given."""
     if not lists and not logs:
         return None
     keys: dict[str, None] = {}
-    sources = [*((path, read_keys) for path in lists), *((path, logged_keys) for path in logs)]
-    for path, read in sources:
+    listed = [(path, read_keys(path)) for path in lists]
+    for path, found in [*listed, *((path, logged_keys(path, unread)) for path in logs)]:
         try:
-            found = dict.fromkeys(islice(read(path), MOST_KEYS))
+            is_any = _add(keys, found)
         except UnicodeDecodeError:
             refuse(f"{path}: this is not UTF-8 text; a list of keys has one key a line")
         except OSError as error:
             refuse(f"{path}: cannot be read ({error.strerror or error})")
-        if not found:
+        if not is_any:
             refuse(f"{path}: there is no key in it; --keys takes one key a line, --log the function's log")
-        keys |= found
     return keys
+
+
+def _add(keys: dict[str, None], found: Iterator[str]) -> bool:
+    """Note keys, as long as there is room for new ones; whether there was any."""
+    is_any = False
+    for key in found:
+        is_any = True
+        if len(keys) < MOST_KEYS:
+            keys[key] = None
+    return is_any
 
 
 def _check(

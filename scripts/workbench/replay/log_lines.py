@@ -9,7 +9,7 @@ from msgspec import Struct
 from handler.errors import FailureKind
 from handler.log import EVENT
 from handler.model import JSON_FORM_VERSION, Action, Mode, Upload, Verdict
-from scripts.logs.entries import NOT_OURS, find_documents
+from scripts.logs.entries import BAD_FIELDS, NOT_OURS, OTHER_VERSION, find_documents
 from scripts.logs.files import Unread
 
 
@@ -44,9 +44,6 @@ class _Entry(Struct):
 
     message: str
 
-
-OTHER_VERSION = Unread(f"of another version of the log (not {JSON_FORM_VERSION})")
-BAD_FIELDS = Unread("ours, with fields that do not fit")
 
 _decode = msgspec.json.Decoder(Record).decode
 _decode_entry = msgspec.json.Decoder(_Entry).decode

@@ -8,13 +8,13 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from handler.adapters.yaml_tree import read_tree
-from handler.model import Upload
 from handler.policy.compiler import sound
 from handler.policy.globs import compile_key
 from handler.policy.reader import ShapeReader
 from handler.policy.shape import ConditionsShape, PolicyShape
 from handler.policy.tree import Path as TreePath
 from handler.policy.tree import Problem, write_path
+from scripts.logs.entries import NOT_OURS
 from scripts.logs.files import Unread, read_pieces
 from scripts.workbench.replay.log_lines import read_records
 
@@ -31,13 +31,17 @@ def read_keys(path: Path) -> Iterator[str]:
                 yield key
 
 
-def logged_keys(path: Path) -> Iterator[str]:
-    """The keys of the uploads in a log, whatever became of them. Raises OSError."""
+def logged_keys(path: Path, unread: Counter[str]) -> Iterator[str]:
+    """The keys of the uploads in a log, whatever became of them; what could not be read is added to `unread`.
+
+    Raises OSError.
+    """
     for piece in read_pieces(path):
         for record in [piece] if isinstance(piece, Unread) else read_records(piece):
-            upload = getattr(record, "upload", None)
-            if isinstance(upload, Upload):
-                yield upload.key
+            if isinstance(record, Unread):
+                unread[record.reason] += record is not NOT_OURS
+            elif record.upload is not None:
+                yield record.upload.key
 
 
 def find_unused_patterns(text: bytes, file: str, keys: Collection[str]) -> Iterator[Problem]:

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from handler.log import EVENT
 from scripts.cli.policy.group import group
 
 ROOT = Path(__file__).parents[3]
@@ -202,6 +203,9 @@ quarantine: {bucket: held-uploads}
 """
 
 
+KEYS_OF_EACH = ("avatars/ann.jpg", "avatar/x/y", "thumbnails/a")  # what the patterns fit
+
+
 def test_patterns_that_fit_no_key_of_a_list_are_warned_about(tmp_path: Path) -> None:
     """In scope and in rules, with the folders that there are, or the key that differs in capitals."""
     policy, listing = tmp_path / "keys.yml", tmp_path / "listing.txt"
@@ -235,6 +239,31 @@ def test_patterns_are_held_against_a_log_too(tmp_path: Path) -> None:
     runner = CliRunner()
     result = runner.invoke(group, ["check", str(policy), "--log", str(log), "--keys", "-"], input="avatar/x\n")
     assert [line.split(": ")[2] for line in result.stdout.splitlines()] == ["scope.exclude[0]"]
+
+
+def test_lines_of_a_log_that_are_not_read_are_told(tmp_path: Path) -> None:
+    """A pattern may fit the keys in them, so that exit code 0 would say too much."""
+    policy, log = tmp_path / "keys.yml", tmp_path / "log.jsonl"
+    policy.write_text(KEYS)
+    texts = dict.fromkeys(["bucket", "etag", "region", "event_name", "uploaded_at", "request_id"], "x")
+    upload = {**texts, "version_id": None, "content_type": None, "size_bytes": 1}
+    lines = [json.dumps({"v": 1, "event": EVENT, "upload": {**upload, "key": key}}) for key in KEYS_OF_EACH]
+    log.write_text("\n".join([*lines, "FC Invoke Start RequestId: 1-63fc"]))
+    assert check(policy, "--log", log).exit_code == 0
+    log.write_text("\n".join([*lines, lines[0][:60], lines[0].replace('"v": 1', '"v": 2')]))
+    result = check(policy, "--log", log)
+    assert result.exit_code == 1
+    assert "1 lines of the log could not be read, not JSON, or cut short" in result.stderr
+    assert json.loads(check(policy, "--log", log, "--json").stdout)["unread"] == 2
+
+
+def test_a_key_behind_many_others_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Room is for so many distinct keys, however often each is listed."""
+    monkeypatch.setattr("scripts.cli.policy.check.MOST_KEYS", 3)
+    policy, listing = tmp_path / "keys.yml", tmp_path / "listing.txt"
+    policy.write_text(KEYS)
+    listing.write_text("\n".join([*[KEYS_OF_EACH[0]] * 5, *KEYS_OF_EACH[1:]]))
+    assert check(policy, "--keys", listing).stdout == ""
 
 
 @pytest.mark.parametrize(

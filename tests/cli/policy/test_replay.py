@@ -24,9 +24,9 @@ from handler.log import EVENT
 from handler.model import Finding, Outcome, Status, Upload, Verdict
 from handler.policy.rules import Policy, decide, decide_failure
 from scripts.cli.policy.group import group
-from scripts.logs.entries import NOT_JSON, NOT_OURS
+from scripts.logs.entries import BAD_FIELDS, NOT_JSON, NOT_OURS, OTHER_VERSION
 from scripts.logs.files import LONGEST_LINE, TOO_LARGE, Unread
-from scripts.workbench.replay.log_lines import BAD_FIELDS, OTHER_VERSION, Record, read_records
+from scripts.workbench.replay.log_lines import Record, read_records
 from scripts.workbench.replay.page import render_page
 from scripts.workbench.replay.replaying import (
     LONGEST_EXAMPLE,
