@@ -10,7 +10,7 @@ from scripts.cli.options import template_option
 from scripts.deploy.deployment import BadDeployment, load_deployment
 from scripts.environment.making import ROOT
 from scripts.logs.alarms import SHIPPED_DELIVERIES
-from scripts.logs.documents import NAME, Setting, as_text, write_documents
+from scripts.logs.documents import NAME, Document, Setting, as_text, write_documents
 from scripts.logs.page import NoBlock, write_page
 
 PAGE = ROOT / "docs" / "operations.md"
@@ -58,11 +58,19 @@ def command(*, template: Path, notify: str, out: Path | None, write: bool) -> No
     if out is None:
         click.echo(json.dumps(documents, indent=2))
     else:
-        out.mkdir(parents=True, exist_ok=True)
-        for name, document in documents.items():
-            (out / name).write_text(as_text(document), encoding="utf-8")
-            click.echo(out / name)
+        try:
+            write_files(out, documents)
+        except OSError as error:
+            raise click.ClickException(f"{error.filename}: cannot be written ({error.strerror})") from error
     click.echo(NOTES, err=True)
+
+
+def write_files(out: Path, documents: dict[str, Document | str]) -> None:
+    """One file a document, each named on the way. Raises OSError."""
+    out.mkdir(parents=True, exist_ok=True)
+    for name, document in documents.items():
+        (out / name).write_text(as_text(document), encoding="utf-8")
+        click.echo(out / name)
 
 
 def read_setting(template: Path, notify: str) -> Setting:

@@ -4,6 +4,9 @@ The search part of each is `*`: keys are uploaders' text, and how the service ta
 no ground to stand on. Everything is said in the SQL. A result has a hundred rows unless the SQL has a limit, so each
 that may have more has one.
 
+Our lines are ASCII, and whether a column has a key as it is or with the escapes of the line is not said: where one is
+asked for, it is read out of the line, and taken from its column only where the line is cut.
+
 `$outcome.status` stands for the column `"message.outcome.status"`.
 """
 
@@ -22,8 +25,8 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-# In an error: what is ours to quote, as Python does.
-ANY_QUOTED = literal("'[^']*'|\"[^\"]*\"")
+# In an error: what is ours to quote, as Python does, with a backslash before a quote that is in it.
+ANY_QUOTED = literal(r"'([^'\\]|\\.)*'" + r'|"([^"\\]|\\.)*"')
 # What an operator puts his own in the place of.
 SOME_KEY = "avatars/ann.png"
 SOME_POLICY = "default:01234567"
@@ -64,10 +67,15 @@ order by n desc
     Query(
         "Where did that image go?",
         f"""
-select $time as logged_at, $upload.bucket as bucket, $outcome.status as status, $outcome.location as location,
-  $decision.rule as rule, $outcome.error as error, $upload.request_id as request_id
-from log
-where {OURS} and $upload.key = {literal(SOME_KEY)}
+select logged_at, bucket, status, location, rule, error, request_id
+from (
+  select coalesce(try(json_extract_scalar({FIELD}, '$.upload.key')), $upload.key) as key,
+    $time as logged_at, $upload.bucket as bucket, $outcome.status as status, $outcome.location as location,
+    $decision.rule as rule, $outcome.error as error, $upload.request_id as request_id
+  from log
+  where {OURS}
+) as ours
+where key = {literal(SOME_KEY)}
 order by logged_at
 limit {MOST_ROWS}
 """,
@@ -110,7 +118,7 @@ from (
   from log
   where {OURS} and $decision.rule <> ''
 ) as ours
-cross join unnest(cast(try(json_extract({FIELD}, '$.decision.shadow')) as array(json))) as shadows(shadow)
+cross join unnest(try_cast(try(json_extract({FIELD}, '$.decision.shadow')) as array(json))) as shadows(shadow)
 group by json_extract_scalar(shadow, '$.rule'), json_extract_scalar(shadow, '$.action'), in_force
 order by n desc
 limit {MOST_ROWS}

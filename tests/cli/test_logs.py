@@ -154,6 +154,16 @@ def test_a_template_that_is_not_ready_is_told(tmp_path: Path) -> None:
     assert not (tmp_path / "logs").exists()
 
 
+@pytest.mark.parametrize("place", ["file/logs", "logs"])
+def test_a_folder_that_cannot_be_written_is_told(template: Path, tmp_path: Path, place: str) -> None:
+    """Where a file is in the place of the folder, or a folder in that of a document."""
+    (tmp_path / "file").write_text("")
+    (tmp_path / "logs" / "index.json").mkdir(parents=True)
+    result = run("--template", template, "--out", tmp_path / place, code=1)
+    assert f"Error: {tmp_path}" in result.stderr
+    assert "cannot be written" in result.stderr
+
+
 def test_the_page_is_written_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between its marks, and nothing else; a page without them is told."""
     page = tmp_path / "operations.md"

@@ -134,6 +134,19 @@ def test_2_where_an_image_went(engine: LogEngine, logged: list[dict[str, Any]], 
     assert ask(engine, 2) == []
 
 
+@pytest.mark.parametrize("key", [KEY, LONG_KEY])
+def test_a_key_is_found_however_its_column_is_written(lines: list[str], key: str) -> None:
+    """As it is in OSS, or with the escapes of our line; and by its column alone where the line is cut."""
+    raw = LogEngine(lines, now=NOW, is_raw=True)
+    assert len(ask(raw, 2, key=key)) == (MANY if key == KEY else 1)
+    raw.close()
+    long = next(document for document in map(json.loads, lines) if (document["upload"] or {}).get("key") == key)
+    long["outcome"]["links"] = ["x" * 100] * 200
+    cut = LogEngine([json.dumps(long)], now=NOW)
+    assert len(ask(cut, 2, key=key)) == 1
+    cut.close()
+
+
 def test_3_what_fails(engine: LogEngine, logged: list[dict[str, Any]]) -> None:
     """Each cause with its lines and a key to look at, whatever ids and keys are in its words."""
     outage, gone = sorted(ask(engine, 3), key=lambda row: -row["n"])
@@ -142,6 +155,17 @@ def test_3_what_fails(engine: LogEngine, logged: list[dict[str, Any]]) -> None:
     assert gone["error"].startswith("could not look at uploads/*: OSS says InternalError (HTTP 500, request *)")
     assert gone["n"] == 2
     assert sum(line["level"] == "error" for line in logged) == 4
+
+
+@pytest.mark.parametrize("key", ["it's", 'x"y', 'it\'s "x"', "a\\", "\\'\"", "照片"])
+def test_one_cause_is_one_row_whatever_the_key(key: str) -> None:
+    """Also where both kinds of quotes, or a backslash, are in it."""
+    errors = [f"uploads/{name!r}: no {name!r}: OSS says X (request 1-{len(name)})" for name in ("a", key)]
+    documents = [{"event": EVENT, "level": "error", "outcome": {"error": error}} for error in errors]
+    engine = LogEngine(map(json.dumps, documents), now=NOW)
+    (row,) = engine.ask(QUERIES[2].text)
+    engine.close()
+    assert row["n"] == 2
 
 
 def test_4_which_rules_decide(engine: LogEngine, logged: list[dict[str, Any]]) -> None:
@@ -219,13 +243,14 @@ def test_lines_fit_into_their_column(lines: list[str]) -> None:
 
 
 def test_a_line_that_is_cut_spoils_no_answer(lines: list[str]) -> None:
-    """One longer than the column, as of an upload with many links under its key: its fields are counted."""
+    """One longer than the column, as of an upload with many links under its key, is counted; so is an odd one."""
     long = json.loads(next(text for text in lines if "strict-spam" in text))
     long["outcome"]["links"] = ["x" * 100] * 200
-    engine = LogEngine([json.dumps(long)], now=NOW)
+    odd = {**long, "decision": {**long["decision"], "shadow": "no list"}, "outcome": {"status": "flagged"}}
+    engine = LogEngine([json.dumps(long), json.dumps(odd)], now=NOW)
     answers = {number: engine.ask(query.text) for number, query in enumerate(QUERIES, start=1)}
     engine.close()
-    assert answers[1] == [{"status": "flagged", "n": 1}]
+    assert answers[1] == [{"status": "flagged", "n": 2}]
     assert answers[4][0]["rule"] == "spam"
     assert answers[5] == []  # the one query that reads the whole line
 

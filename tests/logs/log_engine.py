@@ -30,12 +30,18 @@ FOREIGN = (
 
 
 class LogEngine:
-    """A logstore. `null_is` is what a JSON null becomes in a column of text: the vendor does not say."""
+    """A logstore. What the vendor does not say may be chosen.
 
-    def __init__(self, lines: Iterable[str | tuple[float, str]], *, now: float, null_is: str | None = None) -> None:
+    `null_is` is what a JSON null becomes in a column of text; with `is_raw` a column has text as the line writes it.
+    """
+
+    def __init__(
+        self, lines: Iterable[str | tuple[float, str]], *, now: float, null_is: str | None = None, is_raw: bool = False
+    ) -> None:
         """Index the lines, each logged at `now`, or at the time that stands with it."""
         index = index_document()
         self._null_is = null_is
+        self._is_raw = is_raw
         self._longest = index["max_text_len"]
         self._kinds = {path: key["type"] for path, key in index["keys"][FIELD]["json_keys"].items()}
         self._database = duckdb.connect()
@@ -80,7 +86,9 @@ class LogEngine:
             value = value[part]
         if value is None:
             return self._null_is if kind == "text" else None
-        return self._cut(value) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        return self._cut(json.dumps(value)[1:-1] if self._is_raw else value)
 
     def _cut(self, text: str) -> str:
         return text.encode()[: self._longest].decode(errors="ignore")
