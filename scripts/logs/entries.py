@@ -38,6 +38,7 @@ _KEY = re.compile(r'"\s*:')
 _DOUBLED = re.compile(r'\{\s*""\w')  # in CSV a quote is written twice
 _ESCAPED = re.compile(r'\{\s*\\+"')  # in JSON a quote has a backslash before it
 _FILLED = re.compile(r'\{\s*"')
+_LIST = re.compile(r'\s*\[\s*(?:\{\s*["}]|["\[]|$)')
 _FRAME = re.compile(r'^\s*File "[^"\n]*", line \d+', re.MULTILINE)  # of a traceback
 # What no text has: control characters, but for ends of lines, tabs and colours; and bytes that are no UTF-8.
 _NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]|\\x[89a-f][0-9a-f]")
@@ -53,9 +54,9 @@ def find_documents(piece: bytes) -> Iterator[Document | Unread]:
 
 def split_objects(text: str) -> Iterator[Document | Unread]:
     """The JSON objects of a text, one after the other, whatever stands between them."""
-    at = 0
+    at, is_whole = 0, True
     while found := _OBJECT.search(text, at):
-        start = found.start()
+        start, is_whole = found.start(), False
         if _KEY.search(text, at, start):  # the rest of an object whose begin is missing: what is in it is part of it
             yield NOT_JSON
             at = _next_object(text, at)
@@ -70,9 +71,10 @@ def split_objects(text: str) -> Iterator[Document | Unread]:
             yield NOT_JSON
             at = _next_object(text, start)
         else:
+            is_whole = True
             yield value
-    if "{" in text[at:]:
-        yield NOT_JSON  # cut right after it began
+    if "{" in text[at:] or (is_whole and _is_cut_list(text)):
+        yield NOT_JSON  # cut right after it began, or between two
 
 
 def _next_object(text: str, failed: int) -> int:
@@ -118,6 +120,12 @@ def _strings(text: str) -> Iterator[str | Unread]:
     rest += text[at:]
     is_inside = _KEY.search(rest) or any(mark in rest for mark in "{'\\")
     yield from (NOT_JSON,) if is_inside else values
+    if not is_inside and _is_cut_list(text):
+        yield NOT_JSON
+
+
+def _is_cut_list(text: str) -> bool:
+    return _LIST.match(text) is not None and not text.rstrip(" \t\r\n\0").endswith("]")
 
 
 def _name_rest(text: str) -> Unread:

@@ -119,6 +119,29 @@ def test_a_table_of_fields_is_read(tmp_path: Path) -> None:
     assert read(tmp_path / "log", f"__time__,message\n1764000000,{escaped}\n".encode()) == [ours]
 
 
+LISTS: dict[str, Callable[[list[Document]], str]] = {
+    "in one line": json.dumps,
+    "indented": partial(json.dumps, indent=2),
+    "one a line": lambda documents: "[\n" + ",\n".join(map(json.dumps, documents)) + "\n]\n",
+    "of lines": lambda documents: json.dumps([json.dumps(each) for each in documents]),
+    "of entries": lambda documents: json.dumps([{"message": json.dumps(each)} for each in documents]),
+}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(KEYS, min_size=1, max_size=3), st.sampled_from(list(LISTS)), st.data())
+def test_a_list_cut_anywhere_is_told(tmp_path: Path, keys: list[str], form: str, data: st.DataObject) -> None:
+    """Law: also between two entries; what is whole is read, in its order, and nothing else."""
+    documents = [document(key) for key in keys]
+    text = LISTS[form](documents).rstrip()
+    end = data.draw(st.integers(1, len(text) - 1))
+    answers = read(tmp_path / "log", text[:end].encode())
+    found = [answer for answer in answers if not isinstance(answer, Unread)]
+    assert found == documents[: len(found)]
+    assert NOT_JSON in answers
+    assert read(tmp_path / "log", text.encode()) == documents
+
+
 OURS = json.dumps(document("a.png"))
 HEADLESS = '1,"{""key"": ""a.png""}",' + EVENT
 UNKNOWN: dict[str, str] = {

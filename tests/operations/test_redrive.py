@@ -361,11 +361,17 @@ def test_a_file_that_cannot_be_read_is_told(api: Api, monkeypatch: pytest.Monkey
     assert api.compute.queued == []
 
 
-@pytest.mark.parametrize("form", ["a line", "glued", "a list", "gzip"])
+@pytest.mark.parametrize("form", ["a line", "glued", "a list", "a list, between two", "gzip"])
 def test_a_letter_cut_short_is_told(api: Api, tmp_path: Path, form: str) -> None:
     """What is whole is sent; the rest is named and counted, and the exit code says so."""
     whole, cut = json.dumps(letter()), json.dumps(letter(event("b.png")))[:200]
-    text = {"a line": f"{cut}\n{whole}", "glued": f"{whole}{cut}", "a list": f"[{whole}, {cut}", "gzip": whole}[form]
+    text = {
+        "a line": f"{cut}\n{whole}",
+        "glued": f"{whole}{cut}",
+        "a list": f"[{whole}, {cut}",
+        "a list, between two": f"[{whole}, ",
+        "gzip": whole,
+    }[form]
     path = tmp_path / "dead"
     path.write_bytes(gzip.compress(text.encode())[:-12] if form == "gzip" else text.encode())
     result = run(path, "--yes", code=1)
