@@ -15,7 +15,7 @@ from handler.policy.words import BUCKET_NAME
 
 _NO_BUCKET = re.compile("[^a-z0-9-]")
 # Folders with stars behind them, or a suffix: nearly every pattern, and nothing is to be said of these.
-_PLAIN = re.compile(r"(\w[\w.-]*/)+\*\*?|\*\*(\.\w+)?")
+_PLAIN = re.compile(r"\w[\w-]*/(\w[\w.-]*/)*\*\*?|\*\*(\.\w+)?")
 _LONGEST_SHOWN = 200
 
 
