@@ -88,9 +88,9 @@ def _check_band(low: float | UnsetType, high: float | UnsetType, path: Path) -> 
         return
     floor = 0 if isinstance(low, UnsetType) else low
     if floor >= high:
-        yield Remark(
-            "error", path, f"an empty band: nothing is at least {floor:g} and below {high:g}; raise {path[-1]}"
-        )
+        message = f"an empty band: nothing is at least {floor:.12g} and below {high:.12g}; raise {path[-1]}"
+        is_fraction = path[-1] == "max_confidence" and high < 1
+        yield Remark("error", path, f"{message}, to {high * 100:.12g} if that is meant" if is_fraction else message)
 
 
 def _check_label(shape: PolicyShape, pattern: str, path: Path) -> Iterator[Remark]:

@@ -1,15 +1,19 @@
 """Words of other tools, and what they are called here. Read only where a word is wrong."""
 
+import re
 from collections.abc import Collection
+
+_LONGEST_NUMBER = 24
+_ACTIONS = ("quarantine", "pass")
 
 # Of several meanings the first that fits the place is offered: `drop` is an action, and what is done with a tag.
 _MEANINGS = {
     # actions
-    "quarantine": "hold held block blocked deny denied reject rejected isolate hide hidden review queue moderate move "
-    "escalate suspend withhold takedown unpublish",
-    "delete": "remove removed drop purge erase destroy trash unlink kill",
-    "pass": "allow allowed accept accepted approve approved permit ok okay publish release keep continue good",
-    "tag": "flag flagged mark marked warn warning label notify report alert annotate",
+    "quarantine": "quarantined hold held block blocked deny denied reject rejected isolate hide hidden review queue "
+    "moderate move escalate suspend withhold takedown unpublish ban archive manual-review human-review hold-for-review",
+    "delete": "deleted remove removed drop purge erase destroy trash unlink kill rm del",
+    "pass": "passed allow allowed accept accepted approve approved permit ok okay publish release keep continue good",
+    "tag": "tagged flag flagged mark marked warn warning label notify report alert annotate",
     "none": "ignore ignored skip noop no-op nothing null ~ clean safe zero",
     # risks
     "high": "severe critical grave highest extreme very-high 3",
@@ -31,12 +35,13 @@ _MEANINGS = {
     "risk": "risks risk_level risklevel severity level",
     "min_confidence": "confidence threshold min score min_score minimum confidence_min min_conf above from rate",
     "max_confidence": "max max_score maximum confidence_max below to",
-    "keys": "key path paths prefix prefixes folder folders object objects pattern patterns glob name_pattern files",
+    "keys": "key path paths prefix prefixes folder folders object objects pattern patterns glob name_pattern file "
+    "files filename filenames extension extensions ext suffix",
     "buckets": "bucket",
     "min_size_bytes": "min_size size_min larger bigger",
     "max_size_bytes": "max_size size_max smaller size",
     "content_types": "content_type mime mime_type mime_types mimetype types type",
-    "status": "mode enabled state",
+    "status": "mode enabled disabled state active",
     "tags": "metadata annotations",
     "name": "id rule title",
     # sections
@@ -53,10 +58,62 @@ _MEANINGS = {
 }
 
 
+# Words for keys that there are elsewhere in the file, by a key that stands where they were written.
+_CONDITIONS = (
+    "labels risk min_confidence max_confidence library keys buckets min_size_bytes max_size_bytes content_types"
+)
+_HOMES = (
+    ("match", _CONDITIONS, "it stands under `match`"),
+    ("min_confidence", "action unless status tags name", "it stands beside `match`, as far to the left"),
+    ("scope", "include exclude", "it stands under `scope`"),
+    ("scope", "bucket quarantine_bucket", "it stands under `quarantine`, as bucket"),
+    ("scope", "service info_types referer extra_labels", "it stands under `moderation`"),
+    ("scope", "when_full tag_prefix", "it stands under `tags`"),
+    ("scope", "high medium low", "it stands under `otherwise`"),
+    ("scope", "unsupported too_large unreadable rejected unavailable symlink archived", "it stands under `failures`"),
+    ("match", "queue", "write tags: {queue: ...}"),
+    ("match", "priority order weight stop continue", "rules are read from the top, and quarantine and delete end that"),
+    ("name", "description comment comments note notes reason message", "write it as a comment, behind a #"),
+    ("min_confidence", "or any and all", "all conditions must hold; what may hold instead is a rule of its own"),
+    ("min_confidence", "not", "exceptions stand under `unless`, beside `match`"),
+)
+_NUMBER = re.compile(r"[<>=~+ ]*(\d*[.,]?\d+|\d+[.,])( ?%)?\+?")
+_SIZE = re.compile(r"(\d[\d_]*(?:\.\d+)?|\d+e\d) ?([kmg])?i?b?(?:ytes)?", re.IGNORECASE)
+_TIMES = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
+
+
+def find_home(key: str, known: Collection[str]) -> str | None:
+    """Say where a key belongs that is unknown in this place; None where it belongs nowhere."""
+    plain = key.strip().lower()
+    return next((home for place, keys, home in _HOMES if place in known and plain in keys.split()), None)
+
+
+def read_confidence(text: str) -> str | None:
+    """The number from 0 to 100 that a text such as `90%`, `.9`, `0,9` or `>= 80` means; None where it means none."""
+    found = _NUMBER.fullmatch(text.strip())
+    if found is None or len(text) > _LONGEST_NUMBER:
+        return None
+    number = float(found[1].replace(",", "."))
+    number = number * 100 if 0 < number <= 1 and not found[2] else number
+    return f"{number:.12g}" if number <= 100 else None  # noqa: PLR2004 - per cent
+
+
+def read_size(text: str) -> str | None:
+    """The bytes that a text such as `10 MB` or `1_000_000` means; None where it means none."""
+    found = _SIZE.fullmatch(text.strip())
+    if found is None or len(text) > _LONGEST_NUMBER:
+        return None
+    return str(int(float(found[1].replace("_", "")) * _TIMES[(found[2] or "").lower()]))
+
+
 def translate(word: str, known: Collection[str]) -> str | None:
     """What is called so elsewhere, of the words that are known in this place; None if nothing is."""
     plain = word.strip().lower()
     if plain in known:
         return plain
     spelt = {plain, plain.replace("_", "-"), plain.replace(" ", "-"), plain.replace("-", "_")}
-    return next((own for own, foreign in _MEANINGS.items() if own in known and spelt & set(foreign.split())), None)
+    for own, foreign in _MEANINGS.items():
+        is_section = own in _ACTIONS and "rules" in known
+        if own in known and not is_section and spelt & set(foreign.split()):
+            return own
+    return None

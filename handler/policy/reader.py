@@ -5,14 +5,14 @@ UNSET where it has none, so that the rest can be checked in the same run.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import UNSET, inspect
 
-from handler.policy.tree import Entries, Items, Node, Path, Place, Remark, Scalar, suggest, translate
+from handler.policy.tree import SLIP, Entries, Items, Node, Path, Place, Remark, Scalar, guess, suggest
 
 S = TypeVar("S", bound=msgspec.Struct)
 SETTINGS_IN_POLICIES = ("GREEN_REGION", "QUARANTINE_BUCKET")
@@ -66,7 +66,8 @@ class ShapeReader:
             case _ if isinstance(node, Scalar):
                 return self._read_scalar(node, kind, path, extra)
             case _:
-                return self._refuse(path, f"{_show(node)} stands where a single value belongs{_join(extra)}")
+                words = f"; one of: {', '.join(map(str, kind.values))}" if isinstance(kind, inspect.LiteralType) else ""
+                return self._refuse(path, f"{_show(node)} stands where a single value belongs{words or _join(extra)}")
 
     def _read_struct(self, node: Node, kind: inspect.StructType, path: Path, *, least: int) -> msgspec.Struct:
         fields = {field.encode_name: field for field in kind.fields}
@@ -92,7 +93,7 @@ class ShapeReader:
         if key.text in fields:
             values[key.text] = self._read(value, fields[key.text].type, inner)
         else:
-            self._refuse(inner, f"unknown key {key.text!r}{suggest(key.text, fields)}")
+            self._refuse(inner, f"unknown key {key.text!r}{_find_home(key.text, fields)}")
 
     def _miss_required(self, fields: dict[str, inspect.Field], present: set[str], path: Path) -> None:
         missing = [name for name, field in fields.items() if field.required and name not in present]
@@ -101,7 +102,7 @@ class ShapeReader:
 
     def _read_list(self, node: Node, kind: inspect.ListType, path: Path) -> Any:  # noqa: ANN401 - list or UNSET
         if not isinstance(node, Items):
-            return self._refuse(path, f"{_show(node)} stands where a list belongs; write [a, b]")
+            return self._refuse(path, f"{_show(node)} stands where a list belongs; write {_as_list(node)}")
         if len(node.items) < (kind.min_length or 0):
             return self._refuse(path, "an empty list; name at least one, or leave the key out")
         return [self._read(item, kind.item_type, (*path, index)) for index, item in enumerate(node.items)]
@@ -140,18 +141,18 @@ class ShapeReader:
         if isinstance(words[0], int) and _is_number(node, known):
             written = "text, because it stands in quotes" if node.kind == "text" else "no whole number"
             return self._refuse(path, f"{node.text!r} is {written}; write {node.text.strip().partition('.')[0]}")
-        is_word = node.kind == "text" or not isinstance(words[0], str)
+        is_word = node.kind == "text" or (node.kind != "null" and not isinstance(words[0], str))
         wrong = f"unknown word {node.text!r}" if is_word else f"{node.text!r} is {_READ_AS[node.kind]} in YAML"
-        meant = translate(node.text, known)
+        meant = guess(node.text, known)
         hint = f"; did you mean {meant!r}" if meant else ""
         return self._refuse(path, f"{wrong}; one of: {', '.join(known)}{hint or _join(extra)}")
 
     def _read_number(self, node: Scalar, kind: Any, path: Path, extra: dict[str, Any]) -> Any:  # noqa: ANN401 - see above
         if node.kind not in {"int", "float"}:
-            advice = "; write it without quotes" if _DECIMAL.fullmatch(node.text) else _join(extra)
+            advice = "; write it without quotes" if _DECIMAL.fullmatch(node.text) else _advise(node.text, kind, extra)
             return self._refuse(path, f"{node.text!r} is {_READ_AS[node.kind]}, not a number{advice}")
         if not _DECIMAL.fullmatch(node.text):
-            return self._refuse(path, f"{_quote(node.text)} is not a plain number{_join(extra)}")
+            return self._refuse(path, f"{_quote(node.text)} is not a plain number{_advise(node.text, kind, extra)}")
         if isinstance(kind, inspect.IntType) and node.kind != "int":
             return self._refuse(path, f"{node.text!r} is not a whole number{_join(extra)}")
         number = float(node.text) if isinstance(kind, inspect.FloatType) else int(node.text)
@@ -235,3 +236,30 @@ def _quote(text: str) -> str:
 
 def _join(extra: dict[str, Any]) -> str:
     return f"; {extra['right']}" if "right" in extra else ""
+
+
+def _find_home(key: str, known: Collection[str]) -> str:
+    """What to say of a key that is not known in this place."""
+    from handler.policy import foreign  # noqa: PLC0415 - costs cold start, and only a wrong policy needs it
+
+    if key.isdecimal():
+        return "; a decimal point is a dot, and thousands are not parted"
+    home = foreign.find_home(key, known)
+    return f"; {home}" if home else suggest(key, known, SLIP)
+
+
+def _advise(text: str, kind: Any, extra: dict[str, Any]) -> str:  # noqa: ANN401 - one of two number types
+    """The number that was meant, before what is right in general."""
+    from handler.policy import foreign  # noqa: PLC0415 - see above
+
+    number = foreign.read_size(text) if isinstance(kind, inspect.IntType) else foreign.read_confidence(text)
+    is_fit = number is not None and (kind.lt is None or float(number) < kind.lt)
+    return f"; write {number} if that is meant{_join(extra)}" if is_fit else _join(extra)
+
+
+def _as_list(node: Node) -> str:
+    """The list that a single value was to be."""
+    if not isinstance(node, Scalar) or node.kind == "null" or len(node.text) > _LONGEST_SHOWN:
+        return "[a, b]"
+    parts = [part.strip() for part in node.text.split(",")]
+    return f"[{', '.join(part if part.isidentifier() else _quote(part) for part in parts)}]"

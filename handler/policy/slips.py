@@ -16,6 +16,7 @@ from handler.policy.words import BUCKET_NAME
 _NO_BUCKET = re.compile("[^a-z0-9-]")
 # Folders with stars behind them, or a suffix: nearly every pattern, and nothing is to be said of these.
 _PLAIN = re.compile(r"\w[\w-]*/(\w[\w.-]*/)*\*\*?|\*\*(\.\w+)?")
+_CONTENT_TYPE = re.compile(r"\s*[\w.+-]+/[\w.+-]+\s*(;.*)?", re.DOTALL)
 _LONGEST_SHOWN = 200
 
 
@@ -57,7 +58,9 @@ def _check_scale(confidence: float | UnsetType, path: Path) -> Iterator[Remark]:
     if not isinstance(confidence, UnsetType) and 0 < confidence <= 1:
         right = f"{confidence * 100:.12g}"
         message = f"{confidence:.12g} of 100 is next to nothing, for a confidence goes from 0 to 100"
-        yield Remark("warning", path, f"{message}; write {right} if {right} % is meant")
+        is_open = confidence == 1 and path[-1] == "max_confidence"  # 100 is refused there
+        advice = "leave it out" if is_open else f"write {right}"
+        yield Remark("warning", path, f"{message}; {advice} if {right} % is meant")
 
 
 def _check_literals(conditions: ConditionsShape, path: Path) -> Iterator[Remark]:
@@ -68,7 +71,7 @@ def _check_literals(conditions: ConditionsShape, path: Path) -> Iterator[Remark]
             yield Remark("warning", (*path, "buckets", index), message)
     types = [] if isinstance(conditions.content_types, UnsetType) else conditions.content_types
     for index, content_type in enumerate(types):
-        if isinstance(content_type, str) and ("*" in content_type or "/" not in content_type):
+        if isinstance(content_type, str) and not _CONTENT_TYPE.fullmatch(content_type):
             message = f"{content_type!r} is no content type, and no upload fits it; name each, such as image/png"
             yield Remark("warning", (*path, "content_types", index), message)
 

@@ -1,13 +1,13 @@
 """A policy file as a tree of values that know their place, and the problems found in it."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 Path = tuple[str | int, ...]
 Severity = Literal["error", "warning"]
 _FIT_ON_A_LINE = 12
-_SLIP = 0.8  # as alike as `label` and `labels`
+SLIP = 0.76  # as alike as `label` and `labels`
 ScalarKind = Literal["text", "int", "float", "bool", "null", "date"]
 
 
@@ -81,19 +81,26 @@ def write_path(path: Path) -> str:
     return written
 
 
-def translate(word: str, known: Collection[str]) -> str | None:
-    """What a word of another tool is called in this place; None where it is called nothing."""
-    from handler.policy import foreign  # noqa: PLC0415 - costs cold start, and only a wrong policy needs it
+def guess(word: str, known: Iterable[str]) -> str | None:
+    """The known word that was meant: one that is spelt nearly so, or what another tool calls so."""
+    import difflib  # noqa: PLC0415 - costs cold start, and only a wrong policy needs it
 
-    return foreign.translate(word, known)
+    from handler.policy.foreign import translate  # noqa: PLC0415 - see above
+
+    words = list(known)
+    slip = difflib.get_close_matches(word.lower(), words, n=1, cutoff=SLIP)
+    return next(iter(slip), None) or translate(word, words)
 
 
-def suggest(word: str, known: Iterable[str]) -> str:
-    """Answer `; did you mean 'x'`, or name what is known where that fits on a line, or nothing."""
+def suggest(word: str, known: Iterable[str], alike: float = 0.6) -> str:
+    """Answer `; did you mean 'x'`, or name what is known where that fits on a line, or nothing.
+
+    `alike`: how alike two words have to be, 0 to 1.
+    """
     import difflib  # noqa: PLC0415 - costs cold start, and only a wrong policy needs it
 
     words = list(known)
-    slip, like = difflib.get_close_matches(word, words, n=1, cutoff=_SLIP), difflib.get_close_matches(word, words, n=1)
-    if meant := next(iter(slip), None) or translate(word, words) or next(iter(like), None):
+    like = difflib.get_close_matches(word, words, n=1, cutoff=alike)
+    if meant := guess(word, words) or next(iter(like), None):
         return f"; did you mean {meant!r}"
     return f"; known: {', '.join(words)}" if 0 < len(words) <= _FIT_ON_A_LINE else ""

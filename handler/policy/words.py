@@ -71,7 +71,11 @@ FailureWord = Annotated[
 ]
 SymlinkWord = Annotated[
     Literal["delete", "none", "tag"],
-    describe(_SYMLINK_ACTIONS, "A link to another object, not an image."),
+    describe(
+        _SYMLINK_ACTIONS,
+        "A link to another object, not an image.",
+        "a link is no image: delete takes the link away and never its target, tag and none leave it",
+    ),
 ]
 RiskWord = Annotated[Literal["high", "low", "medium", "none"], describe(_RISK_WORDS, "A risk word of the service.")]
 
@@ -80,7 +84,10 @@ Name = Annotated[
     Meta(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$",
         description="At most 64 letters, digits, spaces, dots, underscores and hyphens.",
-        extra={"right": "a name has at most 64 letters, digits, spaces, dots, underscores and hyphens"},
+        extra={
+            "right": "a name has at most 64 letters (a to z), digits, spaces, dots, underscores and hyphens, and "
+            "begins with a letter or digit"
+        },
     ),
 ]
 LabelPattern = Annotated[
