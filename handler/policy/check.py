@@ -104,14 +104,25 @@ def _check_label(shape: PolicyShape, pattern: str, path: Path) -> Iterator[Remar
     severity: Severity = "error" if shape.moderation.service == DEFAULT_SERVICE else "warning"
     if "*" not in pattern:
         if not is_known(pattern, extra):
-            hint = suggest(pattern, [*CATALOGUE, *extra])
+            hint = _hint_label(shape, pattern)
             search = "" if hint else "; `scripts/warden policy labels` finds one by an everyday word"
             message = f"unknown label {pattern!r}{hint}; new labels go into moderation.extra_labels{search}"
             yield Remark(severity, path, message)
         return
     labels = compile_labels([pattern])
     if not any(labels.matches(label) or labels.matches(label + LIBRARY_SUFFIX) for label in (*CATALOGUE, *extra)):
-        yield Remark(severity, path, f"{pattern!r} matches no label{suggest(pattern.strip('*'), CATALOGUE)}")
+        yield Remark(severity, path, f"{pattern!r} matches no label{_hint_label(shape, pattern)}")
+
+
+def _hint_label(shape: PolicyShape, pattern: str) -> str:
+    """What was meant by an unknown label: a list without its $, several labels in one, a family, or another label."""
+    from handler.policy.foreign import split_labels  # noqa: PLC0415 - costs cold start, and only a wrong policy needs it
+
+    known = [*CATALOGUE, *sound(shape.moderation.extra_labels)]
+    if pattern in shape.lists:
+        return f"; did you mean '${pattern}'"
+    parts = split_labels(pattern, known)
+    return f"; write {', '.join(map(repr, parts))}" if parts else suggest(pattern.strip("*"), known)
 
 
 def _check_tags(shape: PolicyShape, tags: Mapping[str, str], path: Path) -> Iterator[Remark]:
@@ -134,7 +145,10 @@ def _check_quarantine(shape: PolicyShape, places: Container[Path]) -> Iterator[R
         message = f"'bucket' is missing, and {need}; add quarantine: {{bucket: …}}"
         yield Remark("error", ("quarantine",), message)
     if not isinstance(bucket, UnsetType) and "${" not in bucket and not BUCKET_NAME.fullmatch(bucket):
-        message = f"{bucket!r} is no bucket name; 3 to 63 lower-case letters, digits and hyphens, no hyphen at the ends"
+        name = " for the setting, write ${QUARANTINE_BUCKET};" if "QUARANTINE_BUCKET" in bucket else ""
+        message = (
+            f"{bucket!r} is no bucket name;{name} 3 to 63 lower-case letters, digits and hyphens, no hyphen at the ends"
+        )
         yield Remark("error", ("quarantine", "bucket"), message)
     if prefix.startswith(("/", "\\")) or len(prefix.encode()) > _LONGEST_PREFIX_BYTES:
         message = f"{prefix[:40]!r} is no prefix; at most {_LONGEST_PREFIX_BYTES} bytes that do not start with / or \\"

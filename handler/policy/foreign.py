@@ -79,7 +79,24 @@ _HOMES = (
 )
 _NUMBER = re.compile(r"[<>=~+ ]*(\d*[.,]?\d+|\d+[.,])( ?%)?\+?")
 _SIZE = re.compile(r"(\d[\d_]*(?:\.\d+)?|\d+e\d) ?([kmg])?i?b?(?:ytes)?", re.IGNORECASE)
+_BETWEEN = re.compile(r"\s*[,;|]\s*")
+_BRACES = re.compile(r"\^?([^{}()]*)[{(]([^{}()]*)[})]([^{}()]*?)\$?")
 _TIMES = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
+
+
+def split_labels(text: str, known: Collection[str]) -> list[str]:
+    """The labels, and the families as patterns, that one text means which is none; nothing where it means none."""
+    if found := _BRACES.fullmatch(text):
+        parts = [found[1] + part + found[3] for part in _BETWEEN.split(found[2])]
+    else:
+        parts = _BETWEEN.split(text)
+    meant = [part if part in known else _find_family(part, known) for part in parts if part]
+    return [part for part in meant if part] if meant and all(meant) else []
+
+
+def _find_family(part: str, known: Collection[str]) -> str:
+    stem = part.strip("^$.*?/_- ").lower()
+    return f"{stem}_*" if stem and any(label.startswith(f"{stem}_") for label in known) else ""
 
 
 def find_home(key: str, known: Collection[str]) -> str | None:
@@ -109,8 +126,6 @@ def read_size(text: str) -> str | None:
 def translate(word: str, known: Collection[str]) -> str | None:
     """What is called so elsewhere, of the words that are known in this place; None if nothing is."""
     plain = word.strip().lower()
-    if plain in known:
-        return plain
     spelt = {plain, plain.replace("_", "-"), plain.replace(" ", "-"), plain.replace("-", "_")}
     for own, foreign in _MEANINGS.items():
         is_section = own in _ACTIONS and "rules" in known

@@ -5,14 +5,14 @@ UNSET where it has none, so that the rest can be checked in the same run.
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import UNSET, inspect
 
-from handler.policy.tree import SLIP, Entries, Items, Node, Path, Place, Remark, Scalar, guess, suggest
+from handler.policy.tree import Entries, Items, Node, Path, Place, Remark, Scalar, guess, suggest, suggest_key
 
 S = TypeVar("S", bound=msgspec.Struct)
 SETTINGS_IN_POLICIES = ("GREEN_REGION", "QUARANTINE_BUCKET")
@@ -93,7 +93,7 @@ class ShapeReader:
         if key.text in fields:
             values[key.text] = self._read(value, fields[key.text].type, inner)
         else:
-            self._refuse(inner, f"unknown key {key.text!r}{_find_home(key.text, fields)}")
+            self._refuse(inner, f"unknown key {key.text!r}{suggest_key(key.text, fields)}")
 
     def _miss_required(self, fields: dict[str, inspect.Field], present: set[str], path: Path) -> None:
         missing = [name for name, field in fields.items() if field.required and name not in present]
@@ -238,19 +238,9 @@ def _join(extra: dict[str, Any]) -> str:
     return f"; {extra['right']}" if "right" in extra else ""
 
 
-def _find_home(key: str, known: Collection[str]) -> str:
-    """What to say of a key that is not known in this place."""
-    from handler.policy import foreign  # noqa: PLC0415 - costs cold start, and only a wrong policy needs it
-
-    if key.isdecimal():
-        return "; a decimal point is a dot, and thousands are not parted"
-    home = foreign.find_home(key, known)
-    return f"; {home}" if home else suggest(key, known, SLIP)
-
-
 def _advise(text: str, kind: Any, extra: dict[str, Any]) -> str:  # noqa: ANN401 - one of two number types
     """The number that was meant, before what is right in general."""
-    from handler.policy import foreign  # noqa: PLC0415 - see above
+    from handler.policy import foreign  # noqa: PLC0415 - costs cold start, and only a wrong policy needs it
 
     number = foreign.read_size(text) if isinstance(kind, inspect.IntType) else foreign.read_confidence(text)
     is_fit = number is not None and (kind.lt is None or float(number) < kind.lt)

@@ -4,7 +4,7 @@ Each value is looked at by itself, in time that grows with the file: so the func
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import UnsetType
 
@@ -27,6 +27,7 @@ def find_slips(shape: PolicyShape, watched_buckets: Sequence[str]) -> Iterator[R
         yield from _check_keys(getattr(shape.scope, part), ("scope", part), buckets)
     for index, rule in enumerate(shape.rules):
         yield from _check_conditions(rule.match, ("rules", index, "match"), buckets)
+        yield from _check_tags(rule.tags, shape.tags.prefix, ("rules", index, "tags"))
         if not isinstance(rule.unless, UnsetType):
             yield from _check_conditions(rule.unless, ("rules", index, "unless"), buckets)
     yield from _check_prefix(shape.quarantine.prefix)
@@ -34,11 +35,19 @@ def find_slips(shape: PolicyShape, watched_buckets: Sequence[str]) -> Iterator[R
 
 def _check_prefix(prefix: str) -> Iterator[Remark]:
     """What is put in front of each copy's key, letter by letter."""
-    if not prefix or (prefix.endswith("/") and "*" not in prefix and "://" not in prefix):
+    folders = prefix.rpartition("://")[2].replace("\\", "/").replace("*", "").split("/")
+    right = "".join(f"{folder.strip()}/" for folder in folders if folder.strip() not in {"", ".", ".."})
+    if not prefix or prefix == right:
         return
-    right = prefix.rpartition("://")[2].replace("*", "").strip("/") + "/"
     message = f"{prefix!r} stands in front of the key of each copy as it is, so that they lie in no folder of that name"
     yield Remark("warning", ("quarantine", "prefix"), f"{message}; write {right!r}")
+
+
+def _check_tags(tags: Mapping[str, str], prefix: str, path: Path) -> Iterator[Remark]:
+    for key in tags:
+        if key.startswith(prefix) and key != prefix:
+            message = f"{key!r} gets {prefix!r} in front once more; write {key.removeprefix(prefix)!r}"
+            yield Remark("warning", (*path, key), message)
 
 
 def _known_buckets(shape: PolicyShape, watched_buckets: Sequence[str]) -> list[str]:

@@ -1,13 +1,13 @@
 """A policy file as a tree of values that know their place, and the problems found in it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 Path = tuple[str | int, ...]
 Severity = Literal["error", "warning"]
 _FIT_ON_A_LINE = 12
-SLIP = 0.76  # as alike as `label` and `labels`
+_SLIP = 0.76  # as alike as `label` and `labels`
 ScalarKind = Literal["text", "int", "float", "bool", "null", "date"]
 
 
@@ -88,7 +88,7 @@ def guess(word: str, known: Iterable[str]) -> str | None:
     from handler.policy.foreign import translate  # noqa: PLC0415 - see above
 
     words = list(known)
-    slip = difflib.get_close_matches(word.lower(), words, n=1, cutoff=SLIP)
+    slip = difflib.get_close_matches(word.strip().lower(), words, n=1, cutoff=_SLIP)
     return next(iter(slip), None) or translate(word, words)
 
 
@@ -104,3 +104,11 @@ def suggest(word: str, known: Iterable[str], alike: float = 0.6) -> str:
     if meant := guess(word, words) or next(iter(like), None):
         return f"; did you mean {meant!r}"
     return f"; known: {', '.join(words)}" if 0 < len(words) <= _FIT_ON_A_LINE else ""
+
+
+def suggest_key(key: str, known: Collection[str]) -> str:
+    """What to say of a key that is not known in this place."""
+    from handler.policy.foreign import find_home  # noqa: PLC0415 - costs cold start, and only a wrong policy needs it
+
+    home = "a decimal point is a dot, and thousands are not parted" if key.isdecimal() else find_home(key, known)
+    return f"; {home}" if home else suggest(key, known, _SLIP)
