@@ -37,6 +37,16 @@ def at(written: str, named: str | None = None) -> Lay:
     return lay
 
 
+def as_bytes(text: bytes) -> Lay:
+    """A policy as some editor saves it."""
+
+    def lay(checkout: Path) -> str:
+        (checkout / "policies" / "site.yml").write_bytes(text)
+        return "policies/site.yml"
+
+    return lay
+
+
 def absolute(checkout: Path) -> str:
     """A file elsewhere on the machine, by its whole path."""
     return str(write(checkout.parent / "shared" / "site.yml"))
@@ -87,6 +97,16 @@ FOUND: dict[str, Lay] = {
     "non-ASCII": at("richtlinien/größe 规则 🙂.yml"),
     "a link": link,
     "a linked folder": link_to_a_folder,
+    "with CRLF": as_bytes(MINIMAL.format(name="named").replace("\n", "\r\n").encode()),
+    "with a BOM": as_bytes(b"\xef\xbb\xbf" + MINIMAL.format(name="named").encode()),
+    "a colon": at("policies/eu:site.yml"),
+    "with blanks at its ends": at("policies/ site.yml "),
+    "decomposed letters": at("policies/e\u0301.yml"),
+    "a very long path": at("/".join(["deep" * 12] * 10) + "/site.yml"),
+    "the longest name": at("policies/" + "x" * 251 + ".yml"),
+    "a folder of a dependency": at("yaml/site.yml"),
+    "the folder for what lies outside": at("elsewhere/site.yml"),
+    "capitals": at("Policies/Site.YML"),
     "a folder of the package": at("handler/site.yml"),
     "the same name as another": at("moderation/default.yml"),
     "the same name as another, outside": at("../default.yml"),
@@ -104,6 +124,12 @@ MISSING: dict[str, Lay] = {
     "a variable": at("site.yml", "$HOME/site.yml"),
     "Windows": at("policies/site.yml", "policies\\site.yml"),
     "another case": at("policies/site.yml", "policies/Site.yml"),
+    "another case of a folder": at("policies/site.yml", "Policies/site.yml"),
+    "a / in front": at("policies/site.yml", "/policies/site.yml"),
+    "in quotes": at("policies/site.yml", "'policies/site.yml'"),
+    "from the folder above": at("policies/site.yml", "checkout/policies/site.yml"),
+    "an address": lambda _: "oss://ours/site.yml",
+    "a drive": lambda _: "C:/nowhere/site.yml",
     "a blank": at("policies/site.yml", "policies/site.yml "),
     "too long": lambda _: "x" * 300 + ".yml",
     "a file for a folder": at("site.yml", "site.yml/policy.yml"),
@@ -188,7 +214,12 @@ def test_what_is_no_file_is_refused_by_all_three(
         ("Windows", "folders are parted by /"),
         ("a home", "~ is not replaced here, write the folder out"),
         ("a variable", "$HOME is not replaced here"),
-        ("another case", "did you mean 'site.yml'"),
+        ("another case", "did you mean 'policies/site.yml'"),
+        ("another case of a folder", "did you mean 'policies/site.yml'"),
+        ("a / in front", "did you mean 'policies/site.yml'"),
+        ("in quotes", "did you mean 'policies/site.yml'"),
+        ("from the folder above", "did you mean 'policies/site.yml'"),
+        ("an address", "this is an address, and the policy is a file of this machine"),
         ("a blank", "there is a blank at its end or beginning"),
     ],
 )
@@ -207,6 +238,16 @@ def test_a_policy_with_errors_is_refused_by_all_three(tmp_path: Path, monkeypatc
     (tmp_path / "code" / packaged_place(deployment.policy)).write_text("version: 2\n")
     with pytest.raises(BadPolicy, match="1:10: version: unknown word '2'"):
         deployment.start(monkeypatch)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le"])
+def test_a_policy_that_is_not_utf8_is_refused_before_it_is_deployed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    """As some editors save it; the file is named."""
+    deployment = Deployment(tmp_path, as_bytes(MINIMAL.format(name="named").encode(encoding)))
+    for said in (deployment.doctor(), deployment.package(monkeypatch)):
+        assert "site.yml:1:1: this is UTF-16 text; save the policy as a UTF-8 file" in said
 
 
 def test_a_template_that_names_no_policy_is_not_packaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
