@@ -42,7 +42,10 @@ _LIST = re.compile(r'\s*\[\s*(?:\{\s*["}]|["\[]|$)')
 _FRAME = re.compile(r'^\s*File "[^"\n]*", line \d+', re.MULTILINE)  # of a traceback
 # What no text has: control characters, but for ends of lines, tabs and colours; and bytes that are no UTF-8.
 _NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]|\\x[89a-f][0-9a-f]")
-_decode = json.JSONDecoder().raw_decode
+_LONGEST_INDENT = 200
+_FIRST_LOOK = 16 * 1024  # characters; a line of ours is 1 to 8 KB
+_LONGEST_WORD = 16  # of JSON: `-Infinity`, and an escape
+_raw_decode = json.JSONDecoder().raw_decode
 _NOT_READABLE = (ValueError, RecursionError)
 
 
@@ -77,13 +80,34 @@ def split_objects(text: str) -> Iterator[Document | Unread]:
         yield NOT_JSON  # cut right after it began, or between two
 
 
+def _decode(text: str, start: int) -> tuple[Any, int]:
+    """The JSON value that begins there, and where it ends. Raises one of _NOT_READABLE.
+
+    It is looked for in a part of the text, as long as that suffices: an error of the json module counts all lines
+    before it, which takes a minute where each entry of a long list is broken.
+    """
+    size = _FIRST_LOOK
+    while True:
+        part = text[start : start + size]
+        try:
+            value, end = _raw_decode(part)
+        except json.JSONDecodeError as error:
+            is_at_end = error.msg.startswith("Unterminated") or error.pos >= len(part) - _LONGEST_WORD
+            if not is_at_end or len(part) < size:
+                raise
+        else:
+            return value, start + end
+        size *= 16
+
+
 def _next_object(text: str, failed: int) -> int:
     """Where the next object may begin after one that is broken: not inside that one.
 
     At the begin of a line that is indented no further, or where something begins as only lines of ours and entries of
     the log service do.
     """
-    before = text[text.rfind("\n", 0, failed) + 1 : failed]
+    nearby = max(0, failed - _LONGEST_INDENT)  # further back would be a look at the whole text for each broken object
+    before = text[max(text.rfind("\n", nearby, failed) + 1, nearby) : failed]
     indent = len(before) if before.isspace() else 0
     following = re.compile(rf'^[ \t]{{0,{indent}}}\{{\s*"|\{{\s*"(?:v|__\w+__)"\s*:', re.MULTILINE)
     found = following.search(text, failed + 1)

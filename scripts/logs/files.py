@@ -79,7 +79,8 @@ def _split(readline: Readline) -> Iterator[bytes | Unread]:
     first = readline(LONGEST_LINE)
     while first and (not first.strip(_FILLING) or _SEPARATOR.fullmatch(first)):
         first = readline(LONGEST_LINE)
-    if _WHOLE.match(first):
+    is_long = len(first) == LONGEST_LINE and not first.endswith(b"\n")
+    if _WHOLE.match(first) or (is_long and first.lstrip().startswith((b"[", b"{"))):  # also an answer in one line
         yield _rest(first, readline)
     elif heading := read_heading(first):
         for row in read_rows(heading, readline, LONGEST_LINE):

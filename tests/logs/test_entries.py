@@ -20,6 +20,19 @@ def test_every_object_of_a_text_is_found_once(objects: list[dict[str, int | str]
     assert list(split_objects(text)) == objects
 
 
+@given(
+    st.integers(16_370, 16_400) | st.integers(262_130, 262_160),
+    st.sampled_from(["x", "\u7167", '"', "\\", "\n"]),
+    st.sampled_from([True, None, -1.5, float("-inf"), {"a": []}, "end"]),
+)
+def test_an_object_of_any_length_is_found(length: int, character: str, last: object) -> None:
+    """Law: also where it ends, or a word or an escape in it, just where a look at the text ends."""
+    document = {"v": character * (length // len(json.dumps(character)[1:-1])), "w": last}
+    text = json.dumps(document)
+    assert list(split_objects(f"{text}\n{text}")) == [document, document]
+    assert list(split_objects(text[:-1])) == [NOT_JSON]
+
+
 @given(st.text(alphabet='{}[]":,v1_ \n', max_size=80))
 def test_any_text_has_an_end(text: str) -> None:
     """Law: nothing raises, and no piece is without an answer."""
@@ -27,10 +40,12 @@ def test_any_text_has_an_end(text: str) -> None:
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("text", ['{"v": ' * 20_000, '{"v": "' * 20_000, '[{"v": 1, "x"' * 20_000])
-def test_what_is_made_to_be_slow_has_an_end(text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ['{"v": ' * 20_000, '{"v": 1\n"}' * 200_000, '{"v": "' * 20_000, '[{"v": 1, "x"' * 20_000]
+)
+def test_what_is_made_to_be_slow_has_an_end(part: str) -> None:
     """A line in which everything seems to begin anew is read all the same."""
-    assert set(split_objects(text)) == {NOT_JSON}
+    assert set(split_objects(part * 20_000)) == {NOT_JSON}
 
 
 @pytest.mark.parametrize("wrapped", [{"message": {"message": {}}}, {"logs": [{"logs": [{"logs": [{"logs": []}]}]}]}])

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from handler.log import EVENT
 from scripts.logs.entries import NOT_JSON, NOT_OURS, WRAPPED, find_documents
-from scripts.logs.files import BROKEN_ROW, CUT_FILE, PACKED, Unread, read_pieces
+from scripts.logs.files import BROKEN_ROW, CUT_FILE, LONGEST_LINE, PACKED, Unread, read_pieces
 from scripts.logs.streams import find_encoding
 
 Document = dict[str, Any]
@@ -140,6 +140,16 @@ def test_a_list_cut_anywhere_is_told(tmp_path: Path, keys: list[str], form: str,
     assert found == documents[: len(found)]
     assert NOT_JSON in answers
     assert read(tmp_path / "log", text.encode()) == documents
+
+
+def test_an_answer_in_one_long_line_is_read(tmp_path: Path) -> None:
+    """As the log service's API gives it; and a list of lines."""
+    documents = [document(f"{number}.png") for number in range(8000)]
+    texts = [json.dumps(each) for each in documents]
+    answer = json.dumps({"count": 8000, "logs": [{"message": text} for text in texts]})
+    for text in (answer, json.dumps(texts)):
+        assert len(text) > LONGEST_LINE
+        assert read(tmp_path / "log", text.encode()) == documents
 
 
 OURS = json.dumps(document("a.png"))
