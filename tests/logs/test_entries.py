@@ -40,9 +40,7 @@ def test_any_text_has_an_end(text: str) -> None:
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize(
-    "text", ['{"v": ' * 20_000, '{"v": 1\n"}' * 200_000, '{"v": "' * 20_000, '[{"v": 1, "x"' * 20_000]
-)
+@pytest.mark.parametrize("part", ['{"v": ', '{"v": 1\n"}', '{"v": "', '[{"v": 1, "x"'])
 def test_what_is_made_to_be_slow_has_an_end(part: str) -> None:
     """A line in which everything seems to begin anew is read all the same."""
     assert set(split_objects(part * 20_000)) == {NOT_JSON}
