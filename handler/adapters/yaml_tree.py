@@ -56,7 +56,7 @@ def read_tree(text: bytes, *, merges: bool = False) -> tuple[Node | None, list[F
 def _decode(text: bytes) -> str:
     if len(text) > MOST_BYTES:
         raise Unreadable(Place(1, 1), f"the file is over 256 KiB ({MOST_BYTES} bytes); a policy is smaller")
-    if text.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in text[:2]:
+    if text.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0\0" in (text[:4:2], text[1:4:2]):
         raise Unreadable(Place(1, 1), "this is UTF-16 text; save the policy as a UTF-8 file")
     try:
         decoded = text.decode("utf-8-sig")

@@ -44,6 +44,14 @@ _MEANINGS = {
     "status": "mode enabled disabled state active",
     "tags": "metadata annotations",
     "name": "id rule title",
+    # reasons why there is no verdict
+    "unavailable": "timeout timed-out throttled throttling error outage down offline",
+    "unreadable": "corrupt corrupted broken damaged invalid unreachable missing",
+    "too_large": "oversize oversized too-big large big size",
+    "unsupported": "format bad-format unknown-format not-an-image no-image empty",
+    "rejected": "refused forbidden",
+    "archived": "archive cold frozen glacier",
+    "symlink": "link links shortcut",
     # sections
     "rules": "policies rule statements policy",
     "otherwise": "default defaults else fallback rest",
