@@ -43,6 +43,7 @@ _DOT_FOLDER = re.compile(r"(?<=/)\.\.?(?=/|$)")
 _LOOKALIKES = str.maketrans("\uff0a\uff0f\u2215\u2044", "*///")  # as some keyboards write them
 _BLANK_BESIDE = re.compile(r"\s+/\s*|/\s+")
 _WORD = re.compile(r"\w{2}")
+_NO_NAMES = ("nothing is put in the place of a name here, and lists hold labels", "write the patterns out")
 _NAME = re.compile(r"\$\{?[A-Za-z]")
 
 
@@ -50,8 +51,8 @@ def mend(pattern: str, buckets: Sequence[str]) -> tuple[str, str] | None:
     """Say why a pattern fits no key, or few, and what would be right; None where there is nothing to say."""
     if len(pattern) > _LONGEST_MENDED:
         return "no key is as long as this", "a key has at most 1,023 bytes"
-    if _NAME.match(pattern.lstrip(" /,;\uff0f")) or "${" in pattern:
-        return "nothing is put in the place of a name here, and lists hold labels", "write the patterns out"
+    if _NAME.match(pattern) or "${" in pattern:
+        return _NO_NAMES
     why: list[str] = []
     mended = _mend_characters(pattern, why)
     if parts := _split(mended):
@@ -60,8 +61,10 @@ def mend(pattern: str, buckets: Sequence[str]) -> tuple[str, str] | None:
         return f"this is one pattern with {found} in it", f"write each by itself: {_quote(_mend_fully(parts, buckets))}"
     spellings = _mend_once(mended, buckets, why)
     there = " there" if _NEGATED in why else ""
-    shown = _quote(_mend_fully(spellings, ()))
-    return (" and ".join(dict.fromkeys(why)), f"write {shown}{there}") if why else None
+    right = _mend_fully(spellings, ())
+    if any(map(_NAME.match, right)):
+        return _NO_NAMES
+    return (" and ".join(dict.fromkeys(why)), f"write {_quote(right)}{there}") if why else None
 
 
 def _split(pattern: str) -> list[str]:
@@ -71,7 +74,7 @@ def _split(pattern: str) -> list[str]:
     parts = [part for part in _SEPARATOR.split(pattern) if part]
     if len(parts) < 2:  # noqa: PLR2004 - parted by blanks alone, perhaps
         parts = pattern.split()
-        return parts if len(parts) > 1 and all("*" in part for part in parts) else []
+        return parts if len(parts) > 1 and all("*" in part and part != "*" for part in parts) else []
     if all("/" in part or "*" in part for part in parts) or all(re.fullmatch(r"[\w-]+", part) for part in parts):
         return parts
     return []
