@@ -42,13 +42,13 @@ class Unreadable(Exception):
         self.flaw = Flaw(place, path, message)
 
 
-def read_tree(text: bytes, *, merges: bool = False) -> tuple[Node | None, list[Flaw]]:
+def read_tree(text: bytes, *, keeps_merges: bool = False) -> tuple[Node | None, list[Flaw]]:
     """Read the one document of a file; answer with its tree (None where it cannot be read) and its flaws.
 
-    With `merges` a key `<<` puts in what it names, as YAML 1.1 has it; without, it is a flaw.
+    With `keeps_merges` a key `<<` is one like any other; without, it is a flaw.
     """
     try:
-        return _compose(_decode(text), merges=merges)
+        return _compose(_decode(text), keeps_merges=keeps_merges)
     except Unreadable as error:
         return None, [error.flaw]
 
@@ -73,10 +73,10 @@ def _place_at(before: str) -> Place:
     return Place(before.count("\n") + 1, len(before) - before.rfind("\n"))
 
 
-def _compose(text: str, *, merges: bool) -> tuple[Node | None, list[Flaw]]:
+def _compose(text: str, *, keeps_merges: bool) -> tuple[Node | None, list[Flaw]]:
     """Read the text; where a bare `*` stops the parser, read again with a stand-in that the composer reports."""
     for _ in range(MOST_BARE_STARS):
-        composer = _Composer(text, merges=merges)
+        composer = _Composer(text, keeps_merges=keeps_merges)
         try:
             return composer.read_document(), composer.flaws
         except Unreadable as error:
@@ -105,9 +105,9 @@ def _place(mark: Any) -> Place:  # noqa: ANN401 - two kinds of marks, one for ea
 class _Composer:
     """Builds the tree of one document. `flaws` are those that do not stop the reading."""
 
-    def __init__(self, text: str, *, merges: bool) -> None:
+    def __init__(self, text: str, *, keeps_merges: bool) -> None:
         self.flaws: list[Flaw] = []
-        self._merges = merges
+        self._keeps_merges = keeps_merges
         self._loader = _LOADER(text)
         self._anchors: dict[str, tuple[Node, int]] = {}
         self._values = 0
@@ -154,16 +154,13 @@ class _Composer:
 
     def _read_entries(self, place: Place, path: Path) -> Entries:
         entries: dict[str, tuple[Scalar, Node]] = {}
-        merged: list[Entries] = []
         while not self._loader.check_event(yaml.MappingEndEvent):
             key = self._read_node((*path, "?"))
             inner = (*path, key.text) if isinstance(key, Scalar) else path
             value = self._read_node(inner)
             if not isinstance(key, Scalar):
                 self._note(key.place, path, "a key that is a list or a set of keys; a key is a single word")
-            elif key.text == "<<" and self._merges:
-                merged += self._read_merge(value, inner)
-            elif key.text == "<<":
+            elif key.text == "<<" and not self._keeps_merges:
                 self._note(key.place, path, "a merge key <<; write the keys out")
             elif key.text in entries:
                 first = entries[key.text][0].place
@@ -172,17 +169,7 @@ class _Composer:
             else:
                 entries[key.text] = (key, value)
         self._loader.get_event()
-        for key, value in (entry for node in merged for entry in node.entries):
-            entries.setdefault(key.text, (key, value))  # what is written here counts, then what comes first
         return Entries(place, tuple(entries.values()))
-
-    def _read_merge(self, value: Node, path: Path) -> list[Entries]:
-        """The sets of keys that a merge key names: one, or a list of them."""
-        nodes = value.items if isinstance(value, Items) else (value,)
-        sets = [node for node in nodes if isinstance(node, Entries)]
-        if len(sets) < len(nodes):
-            self._note(value.place, path, "a merge key << takes a set of keys, or a list of such sets")
-        return sets
 
     def _read_scalar(self, event: yaml.ScalarEvent, place: Place, path: Path) -> Scalar:
         if _BARE_STAR in event.value:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from msgspec import UnsetType
 
-from handler.adapters.yaml_tree import read_tree
 from handler.policy.reader import ShapeReader
 from handler.policy.tree import Entries, Node, Place, Problem, Remark, Scalar, write_path
 from handler.policy.tree import Path as TreePath
 from scripts.deploy.template.check import find_mistakes
 from scripts.deploy.template.expressions import Filler, find_node
+from scripts.deploy.template.merging import read_merged
 from scripts.deploy.template.reader import TemplateReader
 from scripts.deploy.template.resources import merge, move, pick_ours
 from scripts.deploy.template.shape import FunctionShape, TemplateShape
@@ -67,7 +67,7 @@ def check_template(text: bytes, file: str, env: Mapping[str, str], folder: Path 
     if not text.strip():
         message = "the file is empty; template.yml in the repository of Bucket Warden shows what belongs there"
         return Template(None, (Problem("error", file, 1, 1, "", message),), file)
-    tree, flaws = read_tree(text, merges=True)
+    tree, flaws = read_merged(text)
     problems = [Problem("error", file, f.place.line, f.place.column, write_path(f.path), f.message) for f in flaws]
     if tree is None:
         return Template(None, tuple(problems), file)
@@ -92,7 +92,7 @@ def _extend(tree: Node, folder: Path | None) -> tuple[Node, list[Remark]]:
     if not isinstance(name, Scalar) or folder is None:
         return tree, []
     try:
-        base, flaws = read_tree((folder / name.text).read_bytes(), merges=True)
+        base, flaws = read_merged((folder / name.text).read_bytes())
     except OSError as error:
         message = f"{name.text!r} cannot be read ({error.strerror}); name a file as seen from this one"
         return tree, [Remark("error", ("extend",), message)]
