@@ -126,7 +126,16 @@ def test_some_text_by_example(every: list[str], none: list[str], *, there_is: bo
 
 
 def test_a_search_that_grows_too_large_answers_perhaps() -> None:
-    """Beyond the limit of states the answer is the careful one."""
+    """Beyond the limit the answer is the careful one; what is plain is known within it."""
     pattern = compile_key("**a" + "?*" * 20)
-    assert some_text((pattern, compile_key("x")), states=3) is False
-    assert some_text((pattern,), (compile_key("**"),), states=3) is True
+    assert some_text((pattern, compile_key("x")), steps=100) is False
+    assert some_text((pattern,), (compile_key("**"),), steps=100) is False
+    assert some_text((pattern,), (pattern,), steps=100) is True
+    assert some_text((pattern,), (pattern,)) is False
+
+
+def test_a_search_ends_however_many_patterns_there_are() -> None:
+    """A hundred patterns that share nothing: the sets of positions multiply, and nobody waits for all of them."""
+    words = [compile_key(f"**{chr(0x4E00 + number)}*b{number}") for number in range(100)]
+    assert some_text((compile_key("**"),), words)
+    assert some_text((compile_key("**z"),), (*words, compile_key("**z*"), compile_key("z/*")), steps=20_000)
