@@ -243,6 +243,7 @@ print(json.dumps(type(scheduler).__module__ == "apscheduler.schedulers.backgroun
 }
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("use", USES)
 def test_the_sdks_stay_whole_for_whoever_imports_the_function_first(use: str) -> None:
     """What was put off is there when it is used, over real sockets where it speaks to the vendor."""

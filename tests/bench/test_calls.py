@@ -25,6 +25,7 @@ def measured(request: pytest.FixtureRequest, everything: list[CallsOfUpload]) ->
     return {each.upload: each for each in everything if (each.versioned, each.has_ledger) == request.param}
 
 
+@pytest.mark.exhaustive
 def test_every_upload_is_within_its_budget_or_explained(measured: dict[str, CallsOfUpload]) -> None:
     """No number is above what the design says and its promises need, and each is paid once."""
     assert [result.row() for result in measured.values() if not result.is_within_budget] == []

@@ -79,6 +79,7 @@ def upload(ready: dict[str, object], key: str) -> None:
     session.session.close()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_upload_is_reported_and_a_signal_stops_all(policy: Path, tmp_path: Path, number: signal.Signals) -> None:
     """First the ready line, then an outcome for each upload; Ctrl-C ends it cleanly and frees the ports."""

@@ -245,6 +245,7 @@ NEEDED_ELSEWHERE = {
 }
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("case", CASES)
 def test_the_rights_are_enough_and_each_is_needed(cloud: Cloud, tmp_path: Path, case: str) -> None:
     """With exactly these rights every upload ends as it must; with one right fewer, some upload does not."""

@@ -125,6 +125,7 @@ def statuses(documents: list[Document]) -> set[str]:
     return {document["outcome"]["status"] for document in documents}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("count", [15, 40])
 def test_the_same_bytes_once_a_second_are_each_judged(ledgered: Ledgered, count: int) -> None:
     """Each event comes a second late and fits the next upload's version too: none is left to nobody in the end."""

@@ -41,6 +41,7 @@ def find_all(prefix: str, *arguments: str, code: int = 0) -> tuple[dict[str, Any
     return {found["key"]: found for found in map(json.loads, result.stdout.splitlines())}, result.stderr
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("key", KEYS)
 def test_any_key_is_found_as_it_is(ledgered: Ledgered, key: str) -> None:
     """Nothing in it is taken for anything else, and no line of the screen is broken by it."""
@@ -125,6 +126,7 @@ def test_a_prefix_finds_what_is_there_what_is_held_and_what_a_log_names(ledgered
     assert (nothing, "begins with 'c/'" in said) == ({}, True)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("of", ["bucket", "quarantine", "log"])
 def test_a_prefix_of_too_many_keys_is_cut_and_told(
     ledgered: Ledgered, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, of: str

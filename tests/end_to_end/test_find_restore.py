@@ -821,6 +821,7 @@ MISFITS: dict[str, list[Any]] = {
 }
 
 
+@pytest.mark.exhaustive
 def test_lines_of_a_log_that_are_not_read_are_told(ledgered: Ledgered, tmp_path: Path) -> None:
     """What was found is shown; that it may not be all is said, and the exit code is 1."""
     cloud = ledgered.cloud

@@ -83,6 +83,7 @@ def spoil_service(fault: Fault | None) -> Callable[[WireCall], Fault | None]:
     return lambda call: fault if call.service == "green" else None
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("name", "bucket"),
     [

@@ -581,6 +581,7 @@ def test_an_older_link_that_comes_to_light_leaves_the_decision(ledgered: Ledgere
     assert (document["outcome"]["status"], document["decision"]["failure"]) == ("deleted", "symlink")
 
 
+@pytest.mark.exhaustive
 def test_a_copy_beside_a_link_is_held_once_whenever_the_function_is_killed(ledgered: Ledgered) -> None:
     """Killed after any call, delivered again: the place is the upload's own, so that it is found there, and told."""
     cloud = start(ledgered, nudes("delete"))
@@ -601,6 +602,7 @@ def test_a_copy_beside_a_link_is_held_once_whenever_the_function_is_killed(ledge
     assert kill > 3
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("way", "ledger"), [("put", "ledger"), seldom("put", ""), seldom("copied", "ledger")])
 def test_links_that_an_outage_left_are_marked_by_the_next_delivery(ledgered: Ledgered, way: str, ledger: str) -> None:
     """The end of one link is no end of its event while others are left: it may as well be theirs."""

@@ -74,6 +74,7 @@ FORMS: dict[str, Callable[[Rows], bytes]] = {
 }
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_of_a_file_is_read(ledgered: Ledgered, tmp_path: Path, form: str) -> None:
     """Whatever keys are beside the locations; all go back, each with its own result and a release."""
@@ -90,6 +91,7 @@ def test_every_form_of_a_file_is_read(ledgered: Ledgered, tmp_path: Path, form: 
     assert len(releases(cloud)) == len(held)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("key", KEYS)
 def test_any_key_goes_back(ledgered: Ledgered, key: str) -> None:
     """As it was named."""
@@ -280,6 +282,7 @@ def test_a_mistyped_ledger_is_told_by_the_first_look(ledgered: Ledgered, more: t
     assert ledgered.cloud.keys("uploads") == []
 
 
+@pytest.mark.exhaustive
 def test_keys_that_run_out_meanwhile_are_told_of_each(ledgered: Ledgered) -> None:
     """What was done before counts; the rest says why, and goes back with new keys."""
     cloud = ledgered.cloud
@@ -390,6 +393,7 @@ class Interrupting:
                 signal.raise_signal(signal.SIGINT)
 
 
+@pytest.mark.exhaustive
 def test_after_ctrl_c_it_says_what_was_done_and_goes_on(ledgered: Ledgered, tmp_path: Path) -> None:
     """What was under way is finished, with its release; run again, the rest goes back, and nothing twice."""
     cloud = ledgered.cloud

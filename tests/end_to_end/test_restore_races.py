@@ -183,6 +183,7 @@ def test_why_it_failed_is_said_where_the_ledger_is_down_too(
     assert "could not write ledger" in said
 
 
+@pytest.mark.exhaustive
 @both
 def test_what_took_the_place_of_the_copy_is_judged_at_once(ledgered: Ledgered, bucket: str) -> None:
     """A restore that knows it has failed keeps nobody waiting, at a redelivery either."""
@@ -198,6 +199,7 @@ def test_what_took_the_place_of_the_copy_is_judged_at_once(ledgered: Ledgered, b
     assert document["decision"]["rule"] == "nudity"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("is_own", [True, False])
 def test_a_forgery_within_the_second_of_the_restore_is_judged(ledgered: Ledgered, *, is_own: bool) -> None:
     """Etag, size, CRC-64 and time are those of the restored object; whichever event finds it, and however often."""

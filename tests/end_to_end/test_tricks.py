@@ -174,6 +174,7 @@ def test_tags_that_a_copy_brings_along_are_taken_for_no_verdict(
         assert (tags["moderation-status"], tags["album"]) == (status, "7")
 
 
+@pytest.mark.exhaustive
 def test_tags_that_a_copy_brings_along_stand_until_there_is_an_end(cloud: WardenCloud) -> None:
     """Stated: while the service is out nobody has judged it, and a reader by tag alone would be shown it."""
     record = copy_with_tags(cloud, "NUDE", "versioned")

@@ -85,6 +85,7 @@ def test_each_twin_is_dealt_with_once(ledgered: Ledgered, order: str, word: str)
     assert ledgered.billed == 4
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("word", ["GOOD", "NUDE"])
 def test_twenty_twins_are_paid_twenty_times(ledgered: Ledgered, word: str) -> None:
     """What is paid grows with the uploads, and not with their square; so do the calls to OSS."""
@@ -98,6 +99,7 @@ def test_twenty_twins_are_paid_twenty_times(ledgered: Ledgered, word: str) -> No
     assert_each_settled(cloud, word, 20)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("word", ["GOOD", "NUDE", seldom("SPAM"), seldom("GORE")])
 def test_twins_at_work_at_once_in_any_gap(ledgered: Ledgered, word: str) -> None:
     """The events of two twins are dealt with in each gap of a third's: each has a version, each is paid once."""

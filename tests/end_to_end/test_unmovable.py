@@ -172,6 +172,7 @@ def test_what_can_be_neither_moved_nor_marked_says_both(ledgered: Ledgered, buck
     assert "oss:PutObjectTagging" in document["outcome"]["error"]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("bucket", "metadata_bytes"), [("uploads", 0), ("versioned", 7900), seldom("uploads", 7900), seldom("versioned", 0)]
 )

@@ -177,6 +177,7 @@ def test_a_delete_that_is_not_answered_is_not_sent_twice(ledgered: Ledgered, wor
     assert cloud.body("uploads", "a.png") == successor
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("word", "status"), [("NUDE", "quarantined"), ("GORE", "deleted")])
 @pytest.mark.parametrize("is_deletion", [True, False])
 def test_what_its_owner_covers_meanwhile_goes_all_the_same(

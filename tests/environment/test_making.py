@@ -67,6 +67,7 @@ def test_two_runs_at_once_make_it_once(root: Path, made: list[Path]) -> None:
     assert (len(found), len(made)) == (1, 1)
 
 
+@pytest.mark.exhaustive
 def test_half_made_environment_is_thrown_away(made_anew: Path) -> None:
     """An environment whose making was interrupted is not used; the new one runs Python."""
     assert run_python(made_anew / "bin" / "python", "-c", "print(1)") == "1\n"

@@ -35,6 +35,7 @@ def test_answers_come_in_the_order_of_the_items(account: Account) -> None:
     assert len(forks) == WORKERS
 
 
+@pytest.mark.exhaustive
 def test_a_fault_of_ours_stops_the_rest(account: Account) -> None:
     """It is raised, and what was not begun is not."""
     begun: list[int] = []
@@ -50,6 +51,7 @@ def test_a_fault_of_ours_stops_the_rest(account: Account) -> None:
     assert len(begun) < 100_000
 
 
+@pytest.mark.exhaustive
 def test_ctrl_c_lets_end_what_was_begun(account: Account) -> None:
     """Every item that was begun has its answer shown, once; no other has one."""
     begun: set[int] = set()

@@ -55,6 +55,7 @@ def test_the_deployers_rights_are_enough_to_look(storage: Storage) -> None:
     assert (storage.look().exit_code, storage.look().output) == SILENT
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("action", "resource", "what"), LOOKS)
 def test_what_could_not_be_looked_at_is_told(storage: Storage, action: str, resource: str, what: str) -> None:
     """With one right fewer there is one warning, which names the right; it is no error, and no silence."""
@@ -90,6 +91,7 @@ class Garbler(Bystander):
         return Fault(garbage=True) if call.operation == self.operation else None
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "operation",
     [

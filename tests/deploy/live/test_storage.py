@@ -185,6 +185,7 @@ def test_a_right_account_is_silent(storage: Storage) -> None:
     assert (storage.examine().exit_code, storage.examine().output) == SILENT
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", FOUND)
 def test_it_is_found(storage: Storage, name: str) -> None:
     """Once, with its bucket, what it does and how to mend it; an error stops, a warning does not."""
