@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from scripts.environment.making import ROOT
-from scripts.fc.client import FunctionClient, name_endpoint
 from scripts.operations.account import read_credentials
+from scripts.services.function_compute import FunctionClient, name_endpoint
 
 template_option = click.option(
     "--template",

@@ -4,9 +4,9 @@ import click
 
 from scripts.cli.options import connect_function, function_options
 from scripts.cli.stop import look_first
-from scripts.fc import switch
-from scripts.fc.client import Unanswered
 from scripts.operations.account import explained
+from scripts.services import switch
+from scripts.services.function_compute import Unanswered
 from scripts.workbench.terminal import open_console, styled
 
 EXAMPLES = """\b

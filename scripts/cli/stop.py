@@ -3,9 +3,9 @@
 import click
 
 from scripts.cli.options import connect_function, function_options
-from scripts.fc import switch
-from scripts.fc.client import FunctionClient, Refused, Unanswered
 from scripts.operations.account import explained
+from scripts.services import switch
+from scripts.services.function_compute import FunctionClient, Refused, Unanswered
 from scripts.workbench.terminal import open_console, styled
 
 EXAMPLES = """\b

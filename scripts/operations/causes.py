@@ -1,7 +1,7 @@
 """Why a command of an operator's was refused, and what mends it: said here for all of them.
 
 What OSS says is in our words already (handler/adapters/oss/errors.py); here it is joined with the option that names the
-bucket. Function Compute's words are in scripts/fc/client.py.
+bucket. Function Compute's words are in scripts/services/function_compute.py.
 """
 
 from collections.abc import Iterable, Mapping

@@ -7,7 +7,7 @@ Function Compute 3.0's InvokeFunction with `x-fc-invocation-type: Async`, answer
 from alibabacloud_fc20230330.models import InvokeFunctionHeaders, InvokeFunctionRequest
 
 from handler.errors import WardenError
-from scripts.fc.client import FunctionClient, Refused, Unanswered
+from scripts.services.function_compute import FunctionClient, Refused, Unanswered
 
 ACTION = "fc:InvokeFunction"
 MOST_EVENT_BYTES = 128 * 1024

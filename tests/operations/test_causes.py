@@ -9,10 +9,10 @@ from click.testing import CliRunner
 
 from handler.adapters.oss.errors import HINTS
 from scripts.cli.__main__ import warden
-from scripts.fc.client import OSS_CALLS_IT
 from scripts.localcloud.oss.server import OssServer
 from scripts.localcloud.wire import Fault, Identity, WireCall
-from tests.fc.function_api import Api
+from scripts.services.function_compute import OSS_CALLS_IT
+from tests.services.function_api import Api
 
 KEY = Identity("LTAIoperator", "operator-secret")
 TEMPORARY = Identity("STS.operator", "operator-secret", "token-of-the-operator")

@@ -19,7 +19,7 @@ from scripts.cli.__main__ import warden
 from scripts.localcloud.wire import Fault, Identity
 from scripts.operations.dead_letters import mark
 from scripts.operations.journal import open_journal
-from tests.fc.function_api import Api, open_api
+from tests.services.function_api import Api, open_api
 
 REFUSED = Fault(status=429, code="ResourceThrottled")
 OPERATOR = Identity("LTAIoperator", "operator-secret", rights=frozenset({("fc:InvokeFunction", "functions/*")}))

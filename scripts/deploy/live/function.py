@@ -19,8 +19,8 @@ from scripts.deploy.deployment import Deployment
 from scripts.deploy.template.names import is_unknown
 from scripts.deploy.template.shape import FunctionShape, TriggerShape
 from scripts.deploy.template.triggers import key_filter
-from scripts.fc.client import FunctionClient, Refused, name_endpoint
-from scripts.fc.switch import read_restriction
+from scripts.services.function_compute import FunctionClient, Refused, name_endpoint
+from scripts.services.switch import read_restriction
 
 MOST_TRIGGERS = 100  # of one page; a function has a handful
 AGAIN = "deploy it, or mend template.yml"

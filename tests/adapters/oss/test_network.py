@@ -26,9 +26,9 @@ from handler.credentials import Credentials
 from handler.errors import NoVerdict, StoreUnavailable, WardenError
 from handler.meter import Meter
 from handler.model import Upload
-from scripts.fc.client import FunctionClient
 from scripts.localcloud.cloud import APPLICATION, REGION, LocalCloud
 from scripts.operations.invoking import CannotInvoke, Invoker
+from scripts.services.function_compute import FunctionClient
 
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
 BOTH_CASES = (*VARIABLES, *(name.upper() for name in VARIABLES))

@@ -12,7 +12,7 @@ from scripts.localcloud.oss.server import OssServer
 from tests.deploy.checkout import Checkout
 from tests.deploy.live.accounts import Account
 from tests.deploy.live.storages import Storage
-from tests.fc.function_api import Recorder
+from tests.services.function_api import Recorder
 from tests.services.log_stand_in import LogStandIn, log_stand_in
 from tests.services.queue_stand_in import QueueStandIn, queue_stand_in
 

@@ -15,7 +15,7 @@ from scripts.localcloud.fc.deployed import Deployed, Restriction
 from scripts.localcloud.wire import Fault, Identity
 from tests.deploy.checkout import Checkout
 from tests.deploy.live.deployed_function import deploy
-from tests.fc.function_api import Api, open_api
+from tests.services.function_api import Api, open_api
 
 ACTIONS = ("GetFunction", "GetAsyncInvokeConfig", "GetConcurrencyConfig", "ListTriggers")
 OPERATOR = Identity(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from alibabacloud_fc20230330.models import DisableFunctionInvocationRequest, GetFunctionRequest
 
 from handler.errors import WardenError
-from scripts.fc.client import FunctionClient
+from scripts.services.function_compute import FunctionClient
 
 LOOK = "fc:GetFunction"
 STOP = "fc:DisableFunctionInvocation"

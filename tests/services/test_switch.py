@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from scripts.cli.__main__ import warden
 from scripts.localcloud.fc.deployed import Restriction
 from scripts.localcloud.wire import Fault, Identity
-from tests.fc.function_api import Api, open_api
+from tests.services.function_api import Api, open_api
 
 OPERATOR = Identity(
     "LTAIoperator",

@@ -6,9 +6,9 @@ import pytest
 from alibabacloud_fc20230330.models import GetFunctionRequest
 
 from handler.credentials import Credentials
-from scripts.fc.client import FunctionClient, Refused, Unanswered
 from scripts.localcloud.wire import Fault, Identity
-from tests.fc.function_api import Api, open_api
+from scripts.services.function_compute import FunctionClient, Refused, Unanswered
+from tests.services.function_api import Api, open_api
 
 OPERATOR = Identity("LTAIoperator", "operator-secret", security_token="the/token=")
 KEYS = Credentials("LTAIoperator", "operator-secret", "the/token=")

@@ -1,1 +1,0 @@
-"""Function Compute, asked with the vendor's SDK."""
