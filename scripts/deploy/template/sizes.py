@@ -14,7 +14,7 @@ _ROUNDING = 1e-6
 _LEAST_MB_A_CORE, _MOST_MB_A_CORE = 1024, 4096
 # One try of the service takes 10 s at the most, and a quarter of the time is kept back for what follows.
 _SHORTEST_TIMEOUT_S = 30
-_START_CPU_S = 0.5  # measured: what an instance computes until it is ready
+_START_CPU_S = 0.5  # what an instance computes until it is ready: measured 0.3, and a core there may be slower
 # "Set function quotas" (2026-04) says 300 instances a region, the FAQ (2026-01) 100; 90 % of it can be reserved.
 _LEAST_QUOTA = 100
 
