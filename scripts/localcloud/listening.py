@@ -5,9 +5,16 @@ import socketserver
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from types import TracebackType
+from typing import Any, TypeVar
+
+from typing_extensions import Self
+
+from scripts.localcloud.wire import Identity
+
+Standing = TypeVar("Standing", bound="StandIn")
 
 _POLL_S = 0.02
 # More than the slowest answer: a large picture is drawn apart, with 7 s to do it in.
@@ -94,6 +101,47 @@ class Listener(socketserver.ThreadingTCPServer):
         """Let a client that went away go; anything else is a fault of ours and is shown as socketserver does."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
+
+
+class StandIn:
+    """A service on 127.0.0.1, which has its port from construction on; a context manager.
+
+    `_identities`, by their access key ids, may sign requests; the tokens of those in `_expired` are over.
+    """
+
+    def __init__(self, listener: Listener, identities: Iterable[Identity]) -> None:
+        self._listener = listener
+        self._identities = {identity.access_key_id: identity for identity in identities}
+        self._expired: frozenset[str] = frozenset()
+        self.endpoint = f"http://127.0.0.1:{listener.port}"
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._listener.start()
+
+    def stop(self) -> None:
+        """Stop for good, and close every connection."""
+        self._listener.stop()
+
+    def settle(self) -> None:
+        """Wait for the effects of calls that nobody waits for any more."""
+        self._listener.settle()
+
+    def __enter__(self) -> Self:
+        """Start."""
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop."""
+        self.stop()
+
+    def add_identity(self, identity: Identity) -> None:
+        """Let somebody sign requests, in place of whoever had that access key id."""
+        self._identities[identity.access_key_id] = identity
+        self._expired -= {identity.access_key_id}
 
 
 def close_abruptly(connection: socket.socket) -> None:

@@ -12,13 +12,13 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
-from types import TracebackType
 from typing import Protocol, final
 
 from scripts.localcloud.acs3 import Unauthorized, authenticate
 from scripts.localcloud.fc.deployed import Deployed, Document, Restriction
 from scripts.localcloud.fc.queue import Answer
 from scripts.localcloud.http import ApiServer, Reply, Request
+from scripts.localcloud.listening import StandIn
 from scripts.localcloud.wire import Bystander, Fault, Identity, Observer, WireCall, has_right
 
 VERSION = "2023-03-30"
@@ -63,7 +63,7 @@ class _Refused(Exception):
 
 
 @final
-class FunctionApi:
+class FunctionApi(StandIn):
     """Function Compute's API on 127.0.0.1; a context manager. Thread-safe.
 
     `deployed` is what there is; None, before a deployment. Both may be replaced at any time, and `observer` too.
@@ -81,30 +81,7 @@ class FunctionApi:
         self.deployed = deployed
         self.observer: Observer = observer or Bystander()
         self._compute = compute
-        self._identities = {identity.access_key_id: identity for identity in identities}
-        self._server = ApiServer(self._respond, port)
-        self.endpoint = f"http://127.0.0.1:{self._server.port}"
-
-    def start(self) -> None:
-        """Begin to answer. The port is taken since construction."""
-        self._server.start()
-
-    def stop(self) -> None:
-        """Stop for good, and close all connections."""
-        self._server.stop()
-
-    def __enter__(self) -> "FunctionApi":
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def add_identity(self, identity: Identity) -> None:
-        """Let somebody sign requests, in place of whoever had that access key id."""
-        self._identities[identity.access_key_id] = identity
+        super().__init__(ApiServer(self._respond, port), identities)
 
     def _respond(self, request: Request) -> Reply | None:
         request_id = str(uuid.uuid4()).upper()

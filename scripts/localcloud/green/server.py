@@ -9,7 +9,6 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from types import TracebackType
 from typing import Final, final
 
 from handler.settings import CALLS_A_SECOND
@@ -22,6 +21,7 @@ from scripts.localcloud.green.record import GreenCall, Record
 from scripts.localcloud.green.reply import error_reply, garbage_reply, reply_with
 from scripts.localcloud.green.throttle import Limiter, TokenBucket
 from scripts.localcloud.http import ApiServer, Reply, Request
+from scripts.localcloud.listening import StandIn
 from scripts.localcloud.wire import Bystander, Fault, Identity, Observer, WireCall, has_right
 
 OPERATION: Final = "ImageModeration"
@@ -40,7 +40,7 @@ _log = logging.getLogger(__name__)
 
 
 @final
-class GreenServer:
+class GreenServer(StandIn):
     """Content Moderation on 127.0.0.1; a context manager. Thread-safe.
 
     `eyes`, `observer`, `latency_ms` and `limiter` may be replaced at any time.
@@ -66,43 +66,18 @@ class GreenServer:
         self.eyes = eyes
         self.observer: Observer = observer or Bystander()
         self.latency_ms = latency_ms
-        self._identities = {identity.access_key_id: identity for identity in identities}
-        self._expired: frozenset[str] = frozenset()
         self._fetch = fetch
         self._services = frozenset(services)
         self._host_id = f"green-cip.{region}.aliyuncs.com"
         self.limiter: Limiter = TokenBucket(qps, clock)
         self._record = Record()
         self._stopping = threading.Event()
-        self._server = ApiServer(self._respond, port)
-        self.endpoint = f"http://127.0.0.1:{self._server.port}"
-
-    def start(self) -> None:
-        """Begin to answer. The port is taken since construction."""
-        self._server.start()
+        super().__init__(ApiServer(self._respond, port), identities)
 
     def stop(self) -> None:
         """Stop for good, and close all connections: calls are dropped, but a look at a picture is waited for."""
         self._stopping.set()
-        self._server.stop()
-
-    def settle(self) -> None:
-        """Wait for the effects of calls that nobody waits for any more."""
-        self._server.settle()
-
-    def __enter__(self) -> "GreenServer":
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def add_identity(self, identity: Identity) -> None:
-        """Let somebody sign requests, in place of whoever had that access key id."""
-        self._identities[identity.access_key_id] = identity
-        self._expired -= {identity.access_key_id}
+        super().stop()
 
     def expire_identity(self, access_key_id: str) -> None:
         """End a token: requests signed with it are answered 400 InvalidSecurityToken.Expired (status unverified)."""

@@ -6,9 +6,9 @@ Several servers may run in one process: each has its own store, and they share n
 import time
 import uuid
 from collections.abc import Callable, Iterable
-from types import TracebackType
 from typing import Any, final
 
+from scripts.localcloud.listening import StandIn
 from scripts.localcloud.oss import archive, buckets, copies, encryption, forms, multipart, objects, settings
 from scripts.localcloud.oss.call import Call
 from scripts.localcloud.oss.events import Arrival, trigger_record
@@ -72,7 +72,7 @@ _OPERATIONS: dict[str, Callable[[Call], Answer]] = {
 
 
 @final
-class OssServer:
+class OssServer(StandIn):
     """A running OSS stand-in; a context manager.
 
     `on_event` gets one trigger record (what stands inside `events[]`) for each finished upload, in the server's
@@ -95,39 +95,17 @@ class OssServer:
         self.account_id = account_id
         self.on_event = on_event
         self.observer: Observer = observer or Bystander()
-        self._identities = {identity.access_key_id: identity for identity in identities}
-        self._expired: frozenset[str] = frozenset()
         self._domains: dict[str, str] = {}
         # Links of the default address are refused where not (mainland regions: "Access OSS through a custom domain
         # name"). A link is taken for what comes from outside; here there is one address for both sides.
         self.is_public_endpoint_open = True
         self._store = Store(region, account_id)
-        self._front = Front(port, self._respond)
-        self.endpoint = f"http://127.0.0.1:{self._front.port}"
-
-    def start(self) -> None:
-        """Begin to answer."""
-        self._front.start()
+        super().__init__(Front(port, self._respond), identities)
 
     def stop(self) -> None:
         """Close every connection and drop every bucket."""
-        self._front.stop()
+        super().stop()
         self._store.clear()
-
-    def __enter__(self) -> "OssServer":
-        """Start."""
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop."""
-        self.stop()
-
-    def settle(self) -> None:
-        """Wait for the effects of calls that nobody waits for any more."""
-        self._front.settle()
 
     def reset(self) -> None:
         """Drop every bucket and domain; identities, observer and connections stay. Takes about a millisecond."""
@@ -174,11 +152,6 @@ class OssServer:
         """Encrypt what is written to a bucket and asks for nothing else: by AES256, SM4 or KMS and, there, a key."""
         keys = {encryption.KEY_ID: key_id} if key_id else {}
         self._store.bucket(bucket).encryption = {encryption.METHOD: method, **keys}
-
-    def add_identity(self, identity: Identity) -> None:
-        """Let somebody sign requests, in place of whoever had that access key id."""
-        self._identities[identity.access_key_id] = identity
-        self._expired -= {identity.access_key_id}
 
     def expire_identity(self, access_key_id: str) -> None:
         """End a token: requests signed with it are answered 403 SecurityTokenExpired from now on."""

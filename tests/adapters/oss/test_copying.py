@@ -70,7 +70,7 @@ def test_copies_use_one_connection(
     owner("uploads").put_object("a.jpg", b"hello")
     found = look(store, "uploads")
     opened: list[object] = []
-    front = server._front  # noqa: SLF001  (the only place that sees connections)
+    front = server._listener  # noqa: SLF001  (the only place that sees connections)
     accept = front.process_request
 
     def note(request: object, client: object) -> None:
