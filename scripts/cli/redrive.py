@@ -93,7 +93,7 @@ def summarize(counts: Counter[str], files: tuple[Path, ...]) -> None:
     total = sum(counts.values())
     click.echo(f"{total:,} letters: {said}", err=True)
     if left := sum(counts[kind] for kind in BAD):
-        click.echo(f"{left:,} of {total:,} were left alone or refused; nothing was sent for them", err=True)
+        click.echo(f"{left:,} of {total:,} were left alone or refused", err=True)
         raise click.exceptions.Exit(LEFT)
 
 

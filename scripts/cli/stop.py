@@ -13,6 +13,8 @@ Examples:
   scripts/warden stop --reason "it quarantines statues" --account 1234567890123456
   scripts/warden start --account 1234567890123456
 """
+# How long it may be is not documented; the description of a function may have 256.
+MOST_REASON_CHARACTERS = 256
 BY_HAND = "to stop it by hand, set its reserved concurrency to 0 in the console (docs/operations.md, Emergency stop)"
 UNDER_WAY = "what runs already goes on to its end, within the function's timeout"
 ABORTED = (
@@ -47,19 +49,29 @@ def command(  # noqa: PLR0913  (click hands over each option by its name)
 
     Exit codes: 0 it is stopped, 1 it is not, or nobody knows, 2 the command line is wrong.
     """
-    if not reason.strip():
-        raise click.BadParameter("it is empty; say why, for whoever finds it stopped", param_hint="--reason")
+    reason = read_reason(reason)
     with explained():
         client = connect_function(function, account, endpoint, region)
     before, _ = look_first(client)
     console = open_console()
     if before and not abort:
-        console.print(styled(f"{function!r} is stopped already, since {before.since}: {before.reason!r}"))
+        console.print(styled(f"{function!r} is stopped already{before}"))
         return
     switch_off(client, before.reason if before else reason, abort=abort)
     console.print(styled((f"stopped: {function!r} takes no more invocations", "bold")))
     for name, meaning in (("under way", ABORTED if abort else UNDER_WAY), *MEANING):
         console.print(styled(f"  {name:11}{meaning}"))
+
+
+def read_reason(text: str) -> str:
+    """What is kept: a byte of the command line that is no text must not stand in the way. Raises BadParameter."""
+    reason = text.strip().encode(errors="replace").decode()
+    if not reason:
+        raise click.BadParameter("it is empty; say why, for whoever finds it stopped", param_hint="--reason")
+    if len(reason) > MOST_REASON_CHARACTERS:
+        message = f"it has {len(reason):,} characters; say it in {MOST_REASON_CHARACTERS}"
+        raise click.BadParameter(message, param_hint="--reason")
+    return reason
 
 
 def look_first(client: FunctionClient) -> tuple[switch.Stopped | None, bool]:

@@ -10,6 +10,7 @@ from handler.errors import WardenError
 from scripts.services.function_compute import FunctionClient, Refused, Unanswered
 
 ACTION = "fc:InvokeFunction"
+ACCEPTED = 202
 MOST_EVENT_BYTES = 128 * 1024
 
 
@@ -33,6 +34,7 @@ class Invoker:
             self._client.call(
                 ACTION,
                 lambda sdk, name, runtime: sdk.invoke_function_with_options(name, request, headers, runtime),
+                status=ACCEPTED,
             )
         except Refused as exc:
             raise CannotInvoke(str(exc)) from exc

@@ -18,6 +18,8 @@ from scripts.services.signature import Signature
 CONNECT_TIMEOUT_S = 3.05  # a little more than TCP needs to try again
 READ_TIMEOUT_S = 15.0
 STRANGE = "its answer is none of this service; something on the way, or another endpoint, gave it"
+_LABEL = r"[^\s@:;.\[\]]{1,63}"
+_HOST = re.compile(rf"({_LABEL}(\.{_LABEL})*|\[[0-9a-fA-F:.]+\])(:[0-9]+)?")
 _DENIALS = frozenset({"Unauthorized", "AccessDenied"})
 _DENIED = re.compile(r"denied by sts or ram, action: ([a-z]+:[A-Za-z]+)")
 
@@ -45,16 +47,21 @@ class Refused(WardenError):
 def find_endpoint(env: Mapping[str, str], name: str, public: str) -> str:
     """The URL of an endpoint: what the environment says, or the public one. Raises BadSettings."""
     endpoint = env.get(name) or public
-    try:
-        url = urlsplit(endpoint)
-        is_url = url.scheme in {"http", "https"} and bool(url.hostname) and url.path in {"", "/"} and url.port != 0
-        is_url = is_url and "@" not in endpoint and not (url.query or url.fragment)
-    except ValueError:
-        is_url = False
-    if not is_url:
+    if not is_host(endpoint):
         shown = endpoint.rpartition("@")[2]  # what stands before may be a password
         raise BadSettings(f"{name}: {shown!r} is no URL of a host; one like {public} would be right")
     return endpoint.rstrip("/")
+
+
+def is_host(endpoint: str) -> bool:
+    """Whether it is the URL of a host and nothing more: no name, no password, no path."""
+    try:
+        url = urlsplit(endpoint)
+        is_port = url.port != 0  # raises ValueError where it is none
+    except ValueError:
+        return False
+    is_bare = url.path in {"", "/"} and not (url.query or url.fragment)
+    return url.scheme in {"http", "https"} and bool(_HOST.fullmatch(url.netloc)) and is_port and is_bare
 
 
 class Client:

@@ -11,10 +11,12 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from alibabacloud_fc20230330.client import Client
+from alibabacloud_fc20230330.models import Function, GetFunctionRequest
 from alibabacloud_tea_openapi.exceptions import ThrottlingException
 from alibabacloud_tea_openapi.utils_models import Config
 from darabonba.exceptions import ResponseException, RetryError
 from darabonba.runtime import RuntimeOptions
+from requests.exceptions import InvalidHeader, InvalidURL
 from Tea.exceptions import UnretryableException
 
 from handler.adapters.dara import heed_network
@@ -25,9 +27,11 @@ from handler.errors import WardenError, plain
 
 CONNECT_TIMEOUT_MS = 3_000
 READ_TIMEOUT_MS = 10_000
+HTTP_OK = 200
 HTTP_NOT_FOUND = 404
 HTTP_TOO_MANY_REQUESTS = 429
 HTTP_FORBIDDEN = 403
+UNSENDABLE = (InvalidHeader, InvalidURL, UnicodeEncodeError)
 WRONG_KEYS = "the keys or their token are wrong or expired, or this machine's clock is; export others"
 KEYS = re.compile(r"AccessKey|Signature|SecurityToken|TimeStamp|InvalidCredentials", re.IGNORECASE)
 RIGHTS = re.compile(r"AccessDenied|NoPermission|Forbidden|NotAuthorized|ImplicitDeny|ExplicitDeny", re.IGNORECASE)
@@ -101,18 +105,20 @@ class FunctionClient:
             )
         )
 
-    def call(self, action: str, ask: Ask[Answer], *, read_timeout_ms: int = READ_TIMEOUT_MS) -> Answer:
-        """Ask once. `action` is the right that it takes. Raises Refused and Unanswered."""
-        runtime = RuntimeOptions(connect_timeout=CONNECT_TIMEOUT_MS, read_timeout=read_timeout_ms, autoretry=False)
+    def call(self, action: str, ask: Ask[Answer], *, status: int = HTTP_OK) -> Answer:
+        """Ask once. `action` is the right that it takes, `status` that of a success. Raises Refused and Unanswered."""
+        runtime = RuntimeOptions(connect_timeout=CONNECT_TIMEOUT_MS, read_timeout=READ_TIMEOUT_MS, autoretry=False)
         try:
-            return ask(self._client, self.function, runtime)
+            answer = ask(self._client, self.function, runtime)
         except ResponseException as exc:
             raise self._refusal(exc, action) from exc
         except UnretryableException as exc:
-            inner = getattr(exc, "inner_exception", None)
-            why = explain(str(inner)) if isinstance(inner, RetryError) else type(inner).__name__
-            message = f"no readable answer of Function Compute ({why})"
-            raise Unanswered(message, may_be_done=not NEVER_SENT.search(str(inner))) from exc
+            raise _unanswered(getattr(exc, "inner_exception", None)) from exc
+        # The SDK takes whatever is no error for an answer: a redirection, the page of some proxy.
+        given = getattr(answer, "status_code", None)
+        if given != status or getattr(answer, "body", None) is None:
+            raise strange(f"HTTP {given}")
+        return answer
 
     def _refusal(self, exc: ResponseException, action: str) -> Refused:
         code = plain(_code_of(exc), "code")
@@ -132,6 +138,32 @@ class FunctionClient:
         if exc.status_code == HTTP_NOT_FOUND and "Function" in code:
             return f"there is no function {self.function!r} in this region of this account; see --function and --region"
         return ""
+
+
+def get_function(client: FunctionClient) -> Function:
+    """What GetFunction tells, which names the function. The right is fc:GetFunction. Raises Refused and Unanswered."""
+    request = GetFunctionRequest()
+    found: Function = client.call(
+        "fc:GetFunction", lambda sdk, name, runtime: sdk.get_function_with_options(name, request, {}, runtime)
+    ).body
+    if not found.function_name:
+        raise strange(f"HTTP {HTTP_OK}")
+    return found
+
+
+def strange(what: str) -> Unanswered:
+    """Something answered, but not Function Compute."""
+    message = f"no readable answer of Function Compute ({what}, but not its own; see the endpoint, and any proxy)"
+    return Unanswered(message, may_be_done=True)
+
+
+def _unanswered(inner: Exception | None) -> Unanswered:
+    if isinstance(inner, UNSENDABLE):
+        message = "no call could be made: a key, the token or the address holds what no request can carry"
+        return Unanswered(message, may_be_done=False)
+    why = explain(str(inner)) if isinstance(inner, RetryError) else type(inner).__name__
+    message = f"no readable answer of Function Compute ({why})"
+    return Unanswered(message, may_be_done=not NEVER_SENT.search(str(inner)))
 
 
 def _code_of(exc: ResponseException) -> str:

@@ -10,12 +10,11 @@ so it outlives a deployment. Not tried on a live account.
 
 from dataclasses import dataclass
 
-from alibabacloud_fc20230330.models import DisableFunctionInvocationRequest, GetFunctionRequest
+from alibabacloud_fc20230330.models import DisableFunctionInvocationRequest
 
 from handler.errors import WardenError
-from scripts.services.function_compute import FunctionClient
+from scripts.services.function_compute import FunctionClient, get_function
 
-LOOK = "fc:GetFunction"
 STOP = "fc:DisableFunctionInvocation"
 START = "fc:EnableFunctionInvocation"
 
@@ -31,12 +30,15 @@ class Stopped:
     since: str
     reason: str
 
+    def __str__(self) -> str:
+        """As it stands behind "stopped"."""
+        since = f" since {self.since}" if self.since else ""
+        return f"{since}: {self.reason!r}" if self.reason else f"{since}, nobody said why"
+
 
 def look(client: FunctionClient) -> Stopped | None:
     """Whether the function is stopped. Raises Refused and Unanswered."""
-    request = GetFunctionRequest()
-    answer = client.call(LOOK, lambda sdk, name, runtime: sdk.get_function_with_options(name, request, {}, runtime))
-    return read_restriction(answer.body.invocation_restriction)
+    return read_restriction(get_function(client).invocation_restriction)
 
 
 def read_restriction(restriction: object) -> Stopped | None:

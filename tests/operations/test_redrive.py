@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from handler.events import is_redriven, parse_event, read_records
 from scripts.cli.__main__ import warden
+from scripts.localcloud.http import Reply
 from scripts.localcloud.wire import Fault, Identity
 from scripts.operations.dead_letters import mark
 from scripts.operations.journal import open_journal
@@ -465,3 +466,17 @@ def test_runs_that_are_refused_at_any_point_send_each_event_once(outages: list[l
         patch.setattr(api.spoiler, "before", lambda _: None)
         run(path, "--yes")
         assert sorted(body.decode() for body in api.compute.queued) == [marked(event(f"{n}.png")) for n in range(4)]
+
+
+@pytest.mark.parametrize("status", [200, 201, 204, 302])
+def test_only_what_function_compute_accepted_is_sent(
+    api: Api, file: Path, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """Another answer than 202 is of something on the way: the letter is refused, not noted, and sent next time."""
+    with monkeypatch.context() as during:
+        during.setattr(api.server._server, "respond", lambda _: Reply(status, {}, b""))  # noqa: SLF001  (the wire)
+        done = run(file, "--yes", code=1)
+    assert f"refused: no readable answer of Function Compute (HTTP {status}" in done.output
+    assert not file.with_name(file.name + ".sent").read_text()
+    run(file, "--yes")
+    assert api.compute.queued

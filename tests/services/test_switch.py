@@ -5,9 +5,12 @@ from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scripts.cli.__main__ import warden
 from scripts.localcloud.fc.deployed import Restriction
+from scripts.localcloud.http import Reply
 from scripts.localcloud.wire import Fault, Identity
 from tests.services.function_api import Api, open_api
 
@@ -68,7 +71,7 @@ def test_a_second_stop_changes_nothing(api: Api) -> None:
     run(*STOP)
     first = api.deployed.restriction
     said = run("stop", "--reason", "another").stdout
-    assert f"is stopped already, since {first.last_modified_time}: 'it deletes statues'" in said
+    assert f"is stopped already since {first.last_modified_time}: 'it deletes statues'" in said
     assert api.deployed.restriction is first
 
 
@@ -178,3 +181,74 @@ def test_a_strangers_reason_is_shown_without_its_control_characters(api: Api) ->
     """A terminal might obey them."""
     api.deployed.restriction = Restriction(disable=True, reason="\x1b[2J")
     assert "\x1b" not in run(*STOP).stdout
+
+
+PAGES = [
+    Reply(200, {"Content-Type": "application/json"}, body)
+    for body in (b"", b"null", b"[]", b"{}", b"1", b'{"invocationRestriction": "x"}', b"\xff", b"[" * 10_000)
+] + [Reply(status, {"Location": "http://127.0.0.1:1/"}, b"") for status in (204, 302)]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_is_no_answer_of_function_compute_is_no_success(
+    api: Api, monkeypatch: pytest.MonkeyPatch, page: Reply
+) -> None:
+    """Whatever stands between may answer in its place: nobody is told that the function runs, or that it is stopped."""
+    monkeypatch.setattr(api.server._server, "respond", lambda _: page)  # noqa: SLF001  (the wire itself)
+    for command in (("start",), STOP):
+        done = run(*command, code=1)
+        assert "could not be told: no readable answer of Function Compute" in done.output
+        assert "Error: " in done.output
+
+
+def test_a_stop_without_time_or_reason_is_told(api: Api) -> None:
+    """By whatever else than this command it was made."""
+    api.deployed.restriction = Restriction(disable=True)
+    assert run(*STOP).stdout == "'bucket-warden' is stopped already, nobody said why\n"
+    assert "it was stopped, nobody said why" in run("start").stdout
+
+
+def test_a_reason_with_a_byte_that_is_no_text_stops_all_the_same(api: Api) -> None:
+    """What a terminal of another encoding hands over."""
+    run("stop", "--reason", "statues \udcfc")
+    assert api.deployed.restriction.reason == "statues ?"
+
+
+@given(length=st.integers(min_value=257, max_value=5_000))
+def test_a_reason_too_long_is_refused_before_anybody_is_asked(length: int) -> None:
+    """It says how long it may be."""
+    assert "say it in 256" in run("stop", "--reason", "x" * length, code=2).output
+
+
+@pytest.mark.parametrize("command", [("start",), STOP])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *(("--endpoint", text) for text in ("http://[::1", "http://a:b", "http://h:99999", "http://a..b", "ftp://h")),
+        *(("--region", text) for text in ("", "a b", "x@127.0.0.1/", "\udcff")),
+        *(("--function", text) for text in ("", "a/b", "a b", "../x", "\udcff", "a" * 129)),
+        *(("--account", text) for text in ("me", "1" * 21)),
+    ],
+)
+def test_what_can_name_nothing_is_refused_before_anybody_is_asked(
+    monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], wrong: tuple[str, str]
+) -> None:
+    """A signed request must not go to a host that a slip of the pen names."""
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAIoperator")
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "operator-secret")
+    monkeypatch.delenv("FC_ENDPOINT", raising=False)
+    done = run(*command, "--account", "1234567890123456", *wrong, code=2)
+    assert f"Invalid value for {wrong[0]}" in done.output
+
+
+@pytest.mark.parametrize("name", ["ACCESS_KEY_ID", "SECURITY_TOKEN"])
+@pytest.mark.parametrize("value", ["a\nb", "\udcff"])
+def test_keys_that_no_request_can_carry_stop_nothing(
+    api: Api, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """Nobody was asked, so that it is known: it runs on."""
+    monkeypatch.setenv(f"ALIBABA_CLOUD_{name}", value)
+    done = run(*STOP, code=1)
+    assert "holds what no request can carry; it runs on" in done.output
+    assert not api.deployed.restriction.disable
+    assert api.spoiler.operations == []

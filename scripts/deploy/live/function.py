@@ -9,28 +9,35 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from alibabacloud_fc20230330.models import GetAsyncInvokeConfigRequest, GetFunctionRequest, ListTriggersRequest
+from alibabacloud_fc20230330.models import GetAsyncInvokeConfigRequest, ListTriggersRequest
 from msgspec import UnsetType
 
 from handler.credentials import Credentials
-from handler.errors import WardenError
+from handler.errors import BadSettings, WardenError
 from scripts.deploy.checkup import Diagnosis
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.template.names import is_unknown
 from scripts.deploy.template.shape import FunctionShape, TriggerShape
 from scripts.deploy.template.triggers import key_filter
-from scripts.services.function_compute import FunctionClient, Refused, name_endpoint
+from scripts.services.client import find_endpoint
+from scripts.services.function_compute import FunctionClient, Refused, get_function, name_endpoint
 from scripts.services.switch import read_restriction
 
+ENDPOINT = "FC_ENDPOINT"
 MOST_TRIGGERS = 100  # of one page; a function has a handful
 AGAIN = "deploy it, or mend template.yml"
 
 
 def examine_deployed(deployment: Deployment, credentials: Credentials, env: Mapping[str, str]) -> Iterator[Diagnosis]:
     """Look at the deployed function; that it is not deployed yet is no error. Reads only."""
+    try:
+        endpoint = find_endpoint(env, ENDPOINT, name_endpoint(deployment.account, deployment.region))
+    except BadSettings as error:
+        yield Diagnosis("error", str(error))
+        return
     client = FunctionClient(
         credentials,
-        endpoint=env.get("FC_ENDPOINT") or name_endpoint(deployment.account, deployment.region),
+        endpoint=endpoint,
         region=deployment.region,
         function=deployment.function_name,
     )
@@ -39,7 +46,7 @@ def examine_deployed(deployment: Deployment, credentials: Credentials, env: Mapp
         raise AssertionError("a deployment has a function")
     name = deployment.function_name
     try:
-        found = _get_function(client)
+        found = get_function(client)
     except WardenError as exc:
         is_absent = isinstance(exc, Refused) and exc.is_absence and not exc.is_unexplained
         yield _not_deployed(name) if is_absent else _unseen(f"the function {name!r}", exc)
@@ -65,18 +72,10 @@ def _looked(what: str, examine: Callable[[], Iterator[Diagnosis]]) -> Iterator[D
         yield _unseen(what, exc)
 
 
-def _get_function(client: FunctionClient) -> Any:  # noqa: ANN401  (a model of the SDK)
-    request = GetFunctionRequest()
-    return client.call(
-        "fc:GetFunction", lambda sdk, name, runtime: sdk.get_function_with_options(name, request, {}, runtime)
-    ).body
-
-
 def _compare_function(name: str, found: Any, wanted: FunctionShape) -> Iterator[Diagnosis]:  # noqa: ANN401
     stopped = read_restriction(found.invocation_restriction)
     if stopped:
-        message = f"since {stopped.since}: {stopped.reason!r}; scripts/warden start has it run again"
-        yield Diagnosis("warning", f"the function {name!r} is stopped {message}")
+        yield Diagnosis("warning", f"the function {name!r} is stopped{stopped}; scripts/warden start has it run again")
     log, initializer = found.log_config, getattr(found.instance_lifecycle_config, "initializer", None)
     differences = {
         "runtime": (found.runtime, wanted.runtime),
@@ -90,7 +89,11 @@ def _compare_function(name: str, found: Any, wanted: FunctionShape) -> Iterator[
         "logConfig.logstore": (getattr(log, "logstore", None), _log(wanted, "logstore")),
     }
     yield from _differ(f"the function {name!r}", differences)
-    yield from _compare_environment(name, found.environment_variables or {}, wanted.environmentVariables)
+    yield from _compare_environment(name, _names_of(found.environment_variables), wanted.environmentVariables)
+
+
+def _names_of(variables: object) -> Mapping[str, str]:
+    return variables if isinstance(variables, dict) else {}
 
 
 def _compare_environment(name: str, found: Mapping[str, str], wanted: Mapping[str, str]) -> Iterator[Diagnosis]:

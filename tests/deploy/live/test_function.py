@@ -12,6 +12,7 @@ from handler.credentials import Credentials
 from scripts.deploy.deployment import load_deployment
 from scripts.deploy.live.function import examine_deployed
 from scripts.localcloud.fc.deployed import Deployed, Restriction
+from scripts.localcloud.http import Reply
 from scripts.localcloud.wire import Fault, Identity
 from tests.deploy.checkout import Checkout
 from tests.deploy.live.deployed_function import deploy
@@ -194,3 +195,32 @@ def test_no_network_is_told_once(world: World) -> None:
     world.api.server.stop()
     (finding,) = world.examine()
     assert "could not look at the function 'bucket-warden': no readable answer" in finding
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("body", [b"null", b"1", b'"x"'])
+def test_an_answer_that_is_no_document_is_told(
+    world: World, monkeypatch: pytest.MonkeyPatch, action: str, body: bytes
+) -> None:
+    """A warning, not a traceback."""
+    server = world.api.server
+    place = {"GetAsyncInvokeConfig": "async-invoke-config", "GetConcurrencyConfig": "concurrency"}.get(action, "")
+    place = "triggers" if action == "ListTriggers" else place or world.deployed.name
+    answer, page = server._respond, Reply(200, {"Content-Type": "application/json"}, body)  # noqa: SLF001  (the wire)
+    monkeypatch.setattr(
+        server._server,  # noqa: SLF001
+        "respond",
+        lambda request: page if request.path.endswith(f"/{place}") else answer(request),
+    )
+    (finding,) = world.examine()
+    assert finding.startswith("warning: could not look at the ")
+    assert "but not its own" in finding
+
+
+@pytest.mark.parametrize("endpoint", ["garbage", "ftp://x", "http://me:pass@127.0.0.1:1", "http://[::1"])
+def test_an_endpoint_that_is_no_url_is_an_error(world: World, monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
+    """Named by its variable, without the password in it."""
+    monkeypatch.setenv("FC_ENDPOINT", endpoint)
+    (finding,) = world.examine()
+    assert finding.startswith("error: FC_ENDPOINT: ")
+    assert "pass@" not in finding
