@@ -1,7 +1,9 @@
 """What was sent, noted in a file: one digest a line, by one run at a time."""
 
+import errno
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,15 +11,18 @@ from typing import IO
 
 from handler.errors import WardenError
 
+# A digest, or as much of one as a run that was killed got to the disk; perhaps with blanks of an editor's around it.
+LINE = re.compile(r"\s*[0-9a-f]{0,64}\s*", re.ASCII)
+
 
 class NoJournal(WardenError):
-    """The journal can't be read or written, or another run has it."""
+    """The journal can't be read or written, is none, or another run has it."""
 
 
 class Journal:
     """The digests of what was sent. `file` is None where nothing is to be noted on the disk."""
 
-    def __init__(self, path: Path, sent: set[str], file: IO[str] | None = None) -> None:
+    def __init__(self, path: Path, sent: set[str], file: IO[bytes] | None = None) -> None:
         self.sent = sent
         self._path, self._file = path, file
 
@@ -26,39 +31,53 @@ class Journal:
         self.sent.add(digest)
         if self._file:
             with translated(self._path):
-                self._file.write(digest + "\n")
-                self._file.flush()
+                line = f"{digest}\n".encode()
+                if self._file.write(line) < len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.fsync(self._file.fileno())
 
 
 def read_journal(path: Path) -> Journal:
     """Only read it: what is noted then is not written. Raises NoJournal."""
     with translated(path):
-        return Journal(path, set(path.read_text().split()) if path.exists() else set())
+        return Journal(path, _read(path, path.read_bytes()) if path.exists() else set())
 
 
 @contextmanager
 def open_journal(path: Path) -> Iterator[Journal]:
     """Read it and write on, alone until the end. Raises NoJournal."""
     with translated(path):
-        file = path.open("a+")
+        # Without a buffer nothing is left to be written, and to fail once more, when it is closed.
+        file = path.open("a+b", buffering=0)
     with file:
         with translated(path):
             sent = _take(path, file)
         yield Journal(path, sent, file)
 
 
-def _take(path: Path, file: IO[str]) -> set[str]:
+def _take(path: Path, file: IO[bytes]) -> set[str]:
     """Lock the file and read what it has."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as exc:
         raise NoJournal(f"{path}: another redrive is at work with this journal; wait for it to end") from exc
     file.seek(0)
-    text = file.read()
-    if text and not text.endswith("\n"):
-        file.write("\n")  # a run that was killed left half a line: the next digest must not be glued to it
-    return set(text.split())
+    content = file.read()
+    sent = _read(path, content)
+    if content and not content.endswith(b"\n"):
+        file.write(b"\n")  # a run that was killed left half a line: the next digest must not be glued to it
+    return sent
+
+
+def _read(path: Path, content: bytes) -> set[str]:
+    """The digests. Another file must not be written to, and what was sent must not be overlooked. Raises NoJournal."""
+    lines = content.decode(errors="replace").split("\n")
+    for number, line in enumerate(lines, start=1):
+        if not LINE.fullmatch(line):
+            raise NoJournal(
+                f"{path}:{number}: {line[:20]!r} is no line of a journal; name the right one with --journal"
+            )
+    return {line.strip() for line in lines} - {""}
 
 
 @contextmanager

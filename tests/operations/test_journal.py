@@ -1,8 +1,15 @@
 """The journal of what was sent."""
 
+import resource
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scripts.operations.journal import NoJournal, open_journal, read_journal
 
@@ -54,3 +61,45 @@ def test_a_journal_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         pass
     with pytest.raises(NoJournal, match="can't be kept"):
         read_journal(tmp_path)
+
+
+@contextmanager
+def full_disk(size_bytes: int) -> Iterator[None]:
+    """No file of this process grows beyond that; a write fails as on a full disk."""
+    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_a_disk_that_fills_up_is_told(tmp_path: Path) -> None:
+    """In our words, though the file has to be closed then; what was noted before stays."""
+    path = tmp_path / "j"
+    with full_disk(70), open_journal(path) as journal:
+        journal.note("a" * 64)
+        with pytest.raises(NoJournal, match="can't be kept"):
+            journal.note("b" * 64)
+    with open_journal(path) as journal:
+        assert "a" * 64 in journal.sent
+
+
+@given(
+    content=st.one_of(
+        st.binary(min_size=1).filter(lambda content: content.strip(b"0123456789abcdef \t\r\n\x0b\x0c")),
+        st.just(b'{"requestContext": {}}\n'),
+        st.just(b"a" * 65),
+    )
+)
+def test_another_file_is_no_journal_and_stays_as_it_is(content: bytes) -> None:
+    """The letters themselves, or anything else that a slip of the pen names."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "j"
+        path.write_bytes(content)
+        with pytest.raises(NoJournal, match="is no line of a journal"):
+            read_journal(path)
+        with pytest.raises(NoJournal, match="is no line of a journal"), open_journal(path):
+            pass
+        assert path.read_bytes() == content
