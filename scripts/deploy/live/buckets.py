@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from typing import Literal
+from xml.etree.ElementTree import ParseError
 
 import oss2
 
+from handler.adapters.oss.errors import HINTS
 from handler.adapters.oss.network import OssSession, explain
 from handler.credentials import Credentials
 from handler.errors import plain
@@ -15,6 +17,9 @@ Use = Literal["uploads", "quarantine", "ledger"]
 UPLOADS: Use = "uploads"
 QUARANTINE: Use = "quarantine"
 LEDGER: Use = "ledger"
+
+# What oss2 raises: its own, and where an answer is not the XML that it knows, or a key can't be put on the wire.
+FAILURES = (oss2.exceptions.OssError, ParseError, RuntimeError, ValueError, AttributeError)
 
 
 class Buckets:
@@ -83,8 +88,14 @@ def uses_of(deployment: Deployment) -> dict[str, frozenset[Use]]:
     return {name: frozenset(each) for name, each in uses.items()}
 
 
-def say(error: oss2.exceptions.OssError) -> str:
-    """What OSS said, in a few words and without anything secret."""
+def say(error: Exception) -> str:
+    """What became of a question to OSS (one of FAILURES), in a few words and without anything secret."""
     if isinstance(error, oss2.exceptions.RequestError):
         return f"OSS gave no answer ({explain(error.exception)})"
-    return f"HTTP {error.status} {plain(error.code, 'code')} (request {plain(error.request_id, 'id')})"
+    if isinstance(error, UnicodeEncodeError):
+        return "OSS was not asked: the key or the token holds what no request can carry"
+    if not isinstance(error, oss2.exceptions.OssError):
+        return "OSS's answer can't be read"
+    facts = f"HTTP {error.status} {plain(error.code, 'code')} (request {plain(error.request_id, 'id')})"
+    hint = "" if error.code == "NoSuchBucket" else HINTS.get(error.code, "")
+    return f"{facts}; {hint}" if hint else facts

@@ -11,7 +11,7 @@ from handler.meter import Meter
 from handler.model import Upload
 from scripts.deploy.checkup import Diagnosis
 from scripts.deploy.deployment import Deployment
-from scripts.deploy.live.buckets import Buckets, say
+from scripts.deploy.live.buckets import FAILURES, Buckets, say
 
 CALL_TIMEOUT_S = 10.0
 AUTHORISE = "if the image is there, the service may not read the bucket: authorise it once (docs/operations.md, step 2)"
@@ -26,8 +26,8 @@ def ask_service(deployment: Deployment, credentials: Credentials, buckets: Bucke
         message = f"bucket {bucket} cannot be listed, so that the service was not asked ({say(error)})"
         yield Diagnosis("warning", f"{message}; it takes the right oss:ListObjects")
         return
-    except oss2.exceptions.OssError as error:
-        yield Diagnosis("error", f"bucket {bucket} cannot be listed: {say(error)}")
+    except FAILURES as error:
+        yield Diagnosis("error", f"bucket {bucket} cannot be listed, so that the service was not asked: {say(error)}")
         return
     if not listed:
         yield Diagnosis("warning", f"bucket {bucket} is empty: upload an image to have the service asked about it")

@@ -5,14 +5,14 @@ What can't be asked is said too: a right that is missing is no reason for silenc
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from xml.etree.ElementTree import ParseError
 
 import oss2
 
+from handler.adapters.oss.errors import HTTP_SERVER_ERROR
 from scripts.deploy.checkup import Diagnosis
 from scripts.deploy.choices import EVERYBODY, Choices
 from scripts.deploy.deployment import Deployment
-from scripts.deploy.live.buckets import LEDGER, QUARANTINE, UPLOADS, Buckets, Place, Use, say, uses_of
+from scripts.deploy.live.buckets import FAILURES, LEDGER, QUARANTINE, UPLOADS, Buckets, Place, Use, say, uses_of
 from scripts.deploy.live.lifecycles import examine_lifecycle
 from scripts.deploy.live.replication import examine_replication
 from scripts.deploy.live.settings import (
@@ -21,9 +21,6 @@ from scripts.deploy.live.settings import (
     examine_public_access,
     examine_retention,
 )
-
-# What oss2 raises where an answer is not the XML that it knows.
-_UNREADABLE = (ParseError, RuntimeError, ValueError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,30 +60,27 @@ def examine_storage(deployment: Deployment, buckets: Buckets, choices: Choices |
 def _ask(place: Place, question: _Question) -> Iterator[Diagnosis]:
     try:
         yield from question.examine(place)
-    except (oss2.exceptions.OssError, *_UNREADABLE) as error:
+    except FAILURES as error:
         yield _could_not_look(f"{place.label}: its {question.what}", question.right, error)
 
 
 def _could_not_look(what: str, right: str, error: Exception) -> Diagnosis:
-    why = say(error) if isinstance(error, oss2.exceptions.OssError) else "OSS's answer can't be read"
-    return Diagnosis("warning", f"{what} could not be looked at ({why}); it takes the right {right}")
+    needs = f"; it takes the right {right}" if isinstance(error, oss2.exceptions.AccessDenied) else ""
+    return Diagnosis("warning", f"{what} could not be looked at ({say(error)}){needs}")
 
 
 def _examine_bucket(place: Place) -> Generator[Diagnosis, None, bool]:
     """Whether it is there and as it must be; true where more can be asked of it."""
     try:
         info = place.bucket.get_bucket_info()
-    except oss2.exceptions.AccessDenied as error:
-        right = "oss:GetBucketInfo, in a bucket of this account and region"
-        yield _could_not_look(f"{place.label}: it", right, error)
-        return True
-    except oss2.exceptions.OssError as error:
+    except oss2.exceptions.NoSuchBucket as error:
         name = "LEDGER_BUCKET" if LEDGER in place.uses else "the name in template.yml"
         yield Diagnosis("error", f"{place.label}: {say(error)}; create it, or mend {name}")
         return False
-    except _UNREADABLE as error:
-        yield _could_not_look(f"{place.label}: it", "oss:GetBucketInfo", error)
-        return True
+    except FAILURES as error:
+        yield _could_not_look(f"{place.label}: it", "oss:GetBucketInfo, in a bucket of this account and region", error)
+        # Keys that are wrong, or no network, would be told once for each question.
+        return isinstance(error, oss2.exceptions.AccessDenied) or getattr(error, "status", 0) >= HTTP_SERVER_ERROR
     yield from _examine_info(place, info)
     return True
 
@@ -127,7 +121,7 @@ def _examine_versions(place: Place, status: str | None) -> Iterator[Diagnosis]:
 def _examine_account(buckets: Buckets) -> Iterator[Diagnosis]:
     try:
         is_blocked = buckets.open_account().get_public_access_block().block_public_access
-    except (oss2.exceptions.OssError, *_UNREADABLE) as error:
+    except FAILURES as error:
         yield _could_not_look("the account: its Block Public Access", "oss:GetPublicAccessBlock", error)
         return
     if is_blocked:

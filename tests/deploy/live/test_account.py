@@ -2,8 +2,12 @@
 
 from dataclasses import replace
 
+import pytest
+
 from scripts.localcloud.cloud import APPLICATION, SERVICE_ROLE
+from scripts.localcloud.wire import Bystander, Fault, WireCall
 from tests.deploy.live.accounts import KEYS, Account
+from tests.deploy.template.templates import add_trigger
 
 
 def test_a_right_account_is_asked_and_pays_one_call(account: Account) -> None:
@@ -48,7 +52,10 @@ def test_buckets_that_are_not_there_are_all_named(account: Account) -> None:
     done = account.examine()
     assert "error: bucket uploads: HTTP 404 NoSuchBucket" in done.output
     assert "error: ledger bucket ledger: HTTP 404 NoSuchBucket" in done.output
-    assert "error: bucket uploads cannot be listed: HTTP 404 NoSuchBucket" in done.output
+    assert (
+        "error: bucket uploads cannot be listed, so that the service was not asked: HTTP 404 NoSuchBucket"
+        in done.output
+    )
 
 
 def test_a_service_that_may_not_read_the_bucket_is_found(account: Account) -> None:
@@ -87,3 +94,57 @@ def test_links_that_the_account_may_not_hand_out_are_found(account: Account) -> 
     assert done.exit_code == 1
     assert "error: bucket uploads, by a signed link: could not read by a link uploads/'a.png'" in done.output
     assert "map a domain of your own to the bucket, and name it in OSS_CUSTOM_DOMAINS" in done.output
+
+
+class Spoiler(Bystander):
+    """Spoils one operation of OSS in one bucket."""
+
+    def __init__(self, operation: str, bucket: str, fault: Fault) -> None:
+        self.operation, self.bucket, self.fault = operation, bucket, fault
+
+    def before(self, call: WireCall) -> Fault | None:
+        """Spoil it."""
+        return self.fault if (call.operation, call.bucket) == (self.operation, self.bucket) else None
+
+
+FAULTS = {
+    "OSS's answer can't be read": Fault(garbage=True),
+    "HTTP 503 ServiceUnavailable": Fault(status=503, code="ServiceUnavailable"),
+    "OSS gave no answer (the connection broke off)": Fault(drop="before"),
+    "HTTP 403 SecurityTokenExpired": Fault(status=403, code="SecurityTokenExpired"),
+}
+
+
+@pytest.mark.parametrize("said", FAULTS)
+def test_a_bucket_that_gives_no_answer_is_not_called_missing(account: Account, said: str) -> None:
+    """Nobody is told to create what is there."""
+    account.upload()
+    account.oss.observer = Spoiler("GetBucketInfo", "uploads", FAULTS[said])
+    done = account.examine()
+    assert f"warning: bucket uploads: it could not be looked at ({said}" in done.output
+    assert "create it" not in done.output
+
+
+@pytest.mark.parametrize("said", FAULTS)
+def test_a_list_that_does_not_come_is_told_of_each_bucket(account: Account, said: str) -> None:
+    """Of the first because nothing could be asked about it, of the others because no link could be tried."""
+    account.oss.create_bucket("second", versioned=True)
+    trigger = add_trigger(("triggerName: uploads", "triggerName: second"), ("${vars.bucket}", "second"))
+    account.deploy(("WATCHED_BUCKETS: ${vars.bucket} ", "WATCHED_BUCKETS: uploads,second "), trigger)
+    account.oss.observer = Spoiler("ListObjectsV2", "second", FAULTS[said])
+    assert (
+        f"warning: bucket second cannot be listed, so that no link to it was tried ({said}" in account.examine().output
+    )
+    account.oss.observer = Spoiler("ListObjectsV2", "uploads", FAULTS[said])
+    assert (
+        f"error: bucket uploads cannot be listed, so that the service was not asked: {said}" in account.examine().output
+    )
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_keys_that_no_request_can_carry_are_told_once_a_bucket(account: Account, name: str) -> None:
+    """No traceback, and nothing of them."""
+    done = account.examine({**KEYS, name: "secret\udcff"})
+    assert done.exit_code == 1
+    assert done.output.count("OSS was not asked: the key or the token holds what no request can carry") == 4
+    assert "secret" not in done.output

@@ -247,8 +247,6 @@ def test_keys_that_no_header_can_carry_are_no_traceback(found: Examine) -> None:
     [
         ("http://127.0.0.1:9", "no answer (no connection; nothing listens there, or no network)"),
         ("https://nowhere.invalid", "the name of its host can't be resolved"),
-        ("https://a..b", "no answer ("),
-        (f"https://{'a' * 70}.invalid", "no answer ("),
     ],
 )
 def test_no_answer_names_its_cause(found: Examine, endpoint: str, said: str) -> None:
@@ -265,7 +263,16 @@ def test_a_password_in_an_endpoint_is_not_repeated(found: Examine) -> None:
 
 
 @pytest.mark.parametrize(
-    "endpoint", ["ap-southeast-1.log.aliyuncs.com", "ftp://x", "https://", "http://[", "http://h/p"]
+    "endpoint",
+    [
+        "ap-southeast-1.log.aliyuncs.com",
+        "ftp://x",
+        "https://",
+        "http://[",
+        "http://h/p",
+        "https://a..b",
+        f"https://{'a' * 70}.invalid",
+    ],
 )
 def test_an_endpoint_that_is_no_url_is_an_error(found: Examine, endpoint: str) -> None:
     """With the variable, the value and a right one."""
