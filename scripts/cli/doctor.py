@@ -8,7 +8,7 @@ import click
 from scripts.cli.options import template_option
 from scripts.deploy.checkup import Diagnosis, examine
 from scripts.deploy.choices import read_choices
-from scripts.deploy.deployment import BadDeployment, Deployment, load_deployment
+from scripts.deploy.deployment import BadDeployment, load_deployment
 from scripts.deploy.live.account import examine_account
 from scripts.deploy.rights_folder import examine_folder
 
@@ -43,28 +43,26 @@ def command(*, template: Path, rights: Path | None, live: bool) -> None:
     Log Service (https://REGION-intranet.log.aliyuncs.com), MNS_ENDPOINT of the Message Service
     (http://ACCOUNT.mns.REGION-internal.aliyuncs.com). What may not be looked at is a warning that names the right.
     """
-    findings = examine(template, os.environ)
+    findings, unasked = examine(template, os.environ), ""
     if rights is not None and not _errors(findings):
         findings += examine_folder(template, os.environ, rights)
     if live and _errors(findings):
         click.echo("the account is asked only once nothing is wrong offline", err=True)
     elif live:
         choices = read_choices(rights) if rights is not None else None
-        findings += examine_account(_load(template), os.environ, choices)
+        try:
+            findings += examine_account(load_deployment(template, os.environ), os.environ, choices)
+        except BadDeployment as error:  # no error, but known at deployment only
+            unasked = str(error)
     for finding in findings:
         click.echo(str(finding))
     errors = _errors(findings)
     if errors:
         raise click.ClickException(f"{len(errors)} to mend before it is deployed")
+    if unasked:
+        raise click.ClickException(f"the account was not asked: {unasked}")
     asked = "the account too" if live else "offline; --live asks the account"
     click.echo(f"nothing to mend ({asked}), {len(findings)} warnings")
-
-
-def _load(template: Path) -> Deployment:
-    try:
-        return load_deployment(template, os.environ)
-    except BadDeployment as error:  # no error, but known at deployment only
-        raise click.ClickException(str(error)) from error
 
 
 def _errors(findings: list[Diagnosis]) -> list[Diagnosis]:

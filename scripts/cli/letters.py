@@ -13,7 +13,7 @@ from scripts.cli.options import template_option
 from scripts.deploy.deployment import BadDeployment, load_deployment
 from scripts.operations.account import KEYS, explained
 from scripts.operations.letters import take_letters
-from scripts.services.client import Refused
+from scripts.services.client import NoAnswer, Refused
 from scripts.services.message_service import Queue, open_queue
 
 RIGHTS = "mns:BatchReceiveMessage and mns:BatchDeleteMessage"
@@ -74,6 +74,6 @@ def take(queue: Queue, file: Path) -> Iterator[int]:
     """Take them, and say which right or which queue is missing."""
     try:
         yield from take_letters(queue, file)
-    except Refused as refused:
-        needs = f"; needs {RIGHTS} on its messages" if refused.is_denial else ""
-        raise click.ClickException(f"queue {queue.name}: {refused}{needs}") from refused
+    except (Refused, NoAnswer) as error:
+        needs = f"; needs {RIGHTS} on its messages" if isinstance(error, Refused) and error.is_denial else ""
+        raise click.ClickException(f"queue {queue.name}: {error}{needs}") from error

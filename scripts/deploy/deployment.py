@@ -98,6 +98,6 @@ def _known(template: Template) -> dict[str, str]:
     }
     unknown = [name for name, value in values.items() if is_unknown(value)]
     if unknown:
-        message = f"{', '.join(unknown)}: only the deployment itself will know; write the value out to have documents"
+        message = f"{', '.join(unknown)}: only the deployment itself will know; write the value out"
         raise BadDeployment(f"{template.file}: {message}")
     return {name: str(value) for name, value in values.items()}

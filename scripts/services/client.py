@@ -18,6 +18,7 @@ from scripts.services.signature import Signature
 CONNECT_TIMEOUT_S = 3.05  # a little more than TCP needs to try again
 READ_TIMEOUT_S = 15.0
 STRANGE = "its answer is none of this service; something on the way, or another endpoint, gave it"
+UNSENDABLE = "a key, the token or the address holds what no request can carry"
 _LABEL = r"[^\s@:;.\[\]]{1,63}"
 _HOST = re.compile(rf"({_LABEL}(\.{_LABEL})*|\[[0-9a-fA-F:.]+\])(:[0-9]+)?")
 _DENIALS = frozenset({"Unauthorized", "AccessDenied"})
@@ -94,5 +95,7 @@ class Client:
                 timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
                 allow_redirects=False,  # neither service redirects; what does is something on the way
             )
-        except (requests.RequestException, ValueError) as error:  # of a host or a key that can't be put on the wire
+        except ValueError as error:  # requests' own InvalidHeader and InvalidURL are such, too
+            raise NoAnswer(f"no answer ({UNSENDABLE})") from error
+        except requests.RequestException as error:
             raise NoAnswer(f"no answer ({explain(error)})") from error

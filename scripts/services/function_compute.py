@@ -24,6 +24,7 @@ from handler.adapters.oss.errors import HINTS
 from handler.adapters.oss.network import NEVER_SENT, explain
 from handler.credentials import Credentials
 from handler.errors import WardenError, plain
+from scripts.services.client import UNSENDABLE
 
 CONNECT_TIMEOUT_MS = 3_000
 READ_TIMEOUT_MS = 10_000
@@ -31,7 +32,7 @@ HTTP_OK = 200
 HTTP_NOT_FOUND = 404
 HTTP_TOO_MANY_REQUESTS = 429
 HTTP_FORBIDDEN = 403
-UNSENDABLE = (InvalidHeader, InvalidURL, UnicodeEncodeError)
+_BEFORE_SENDING = (InvalidHeader, InvalidURL, UnicodeEncodeError)
 WRONG_KEYS = "the keys or their token are wrong or expired, or this machine's clock is; export others"
 KEYS = re.compile(r"AccessKey|Signature|SecurityToken|TimeStamp|InvalidCredentials", re.IGNORECASE)
 RIGHTS = re.compile(r"AccessDenied|NoPermission|Forbidden|NotAuthorized|ImplicitDeny|ExplicitDeny", re.IGNORECASE)
@@ -158,9 +159,8 @@ def strange(what: str) -> Unanswered:
 
 
 def _unanswered(inner: Exception | None) -> Unanswered:
-    if isinstance(inner, UNSENDABLE):
-        message = "no call could be made: a key, the token or the address holds what no request can carry"
-        return Unanswered(message, may_be_done=False)
+    if isinstance(inner, _BEFORE_SENDING):
+        return Unanswered(f"Function Compute was not asked: {UNSENDABLE}", may_be_done=False)
     why = explain(str(inner)) if isinstance(inner, RetryError) else type(inner).__name__
     message = f"no readable answer of Function Compute ({why})"
     return Unanswered(message, may_be_done=not NEVER_SENT.search(str(inner)))

@@ -255,3 +255,15 @@ def test_a_template_that_is_not_ready_is_told(queue: QueueStandIn, template: Pat
     template.write_text(template.read_text().replace("/queues/", "/topics/"))
     assert "acs:mns:REGION:ACCOUNT:/queues/NAME/messages" in run(template, tmp_path / "dead.jsonl", code=1).stderr
     assert queue.asked == []
+
+
+@pytest.mark.parametrize("name", ["ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECURITY_TOKEN"])
+def test_keys_that_no_request_can_carry_are_told(
+    queue: QueueStandIn, template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """With the queue that was not asked, and nothing of them."""
+    monkeypatch.setenv(f"ALIBABA_CLOUD_{name}", "secret\udcff")
+    said = run(template, tmp_path / "letters", code=1).output
+    assert said.startswith(f"Error: queue {NAME}: no answer (a key, the token or the address")
+    assert "secret" not in said
+    assert queue.asked == []

@@ -12,6 +12,7 @@ from handler.credentials import Credentials
 from handler.errors import plain
 from scripts.deploy.choices import Choices
 from scripts.deploy.deployment import Deployment
+from scripts.services.client import UNSENDABLE
 
 Use = Literal["uploads", "quarantine", "ledger"]
 UPLOADS: Use = "uploads"
@@ -90,10 +91,10 @@ def uses_of(deployment: Deployment) -> dict[str, frozenset[Use]]:
 
 def say(error: Exception) -> str:
     """What became of a question to OSS (one of FAILURES), in a few words and without anything secret."""
+    if isinstance(error, UnicodeEncodeError) or isinstance(getattr(error, "exception", None), ValueError):
+        return f"OSS was not asked: {UNSENDABLE}"
     if isinstance(error, oss2.exceptions.RequestError):
         return f"OSS gave no answer ({explain(error.exception)})"
-    if isinstance(error, UnicodeEncodeError):
-        return "OSS was not asked: the key or the token holds what no request can carry"
     if not isinstance(error, oss2.exceptions.OssError):
         return "OSS's answer can't be read"
     facts = f"HTTP {error.status} {plain(error.code, 'code')} (request {plain(error.request_id, 'id')})"

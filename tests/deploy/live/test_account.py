@@ -141,10 +141,26 @@ def test_a_list_that_does_not_come_is_told_of_each_bucket(account: Account, said
     )
 
 
-@pytest.mark.parametrize("name", KEYS)
-def test_keys_that_no_request_can_carry_are_told_once_a_bucket(account: Account, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"), [*((name, "secret\udcff") for name in KEYS), ("ALIBABA_CLOUD_ACCESS_KEY_ID", "secret\nx")]
+)
+def test_keys_that_no_request_can_carry_are_told_once_a_bucket(account: Account, name: str, value: str) -> None:
     """No traceback, and nothing of them."""
-    done = account.examine({**KEYS, name: "secret\udcff"})
+    done = account.examine({**KEYS, name: value})
     assert done.exit_code == 1
-    assert done.output.count("OSS was not asked: the key or the token holds what no request can carry") == 4
+    assert done.output.count("OSS was not asked: a key, the token or the address holds what no request can carry") == 4
     assert "secret" not in done.output
+
+
+def test_what_only_the_deployment_knows_leaves_the_account_unasked(account: Account) -> None:
+    """That is said, behind what was found without it."""
+    account.deploy()
+    account.checkout.edit(
+        ('account: "1234567890123456"', "account: ${config('AccountID')}"),
+        ("reservedConcurrency: 8", "reservedConcurrency: 80"),
+    )
+    done = account.examine()
+    assert done.exit_code == 1
+    assert "concurrencyConfig.reservedConcurrency: 80 instances are more than" in done.output
+    assert "Error: the account was not asked: " in done.output
+    assert "account, queue: only the deployment itself will know; write the value out\n" in done.output
