@@ -38,6 +38,6 @@ def command(*, function: str, account: str | None, endpoint: str | None, region:
             switch.start(client)
         except Unanswered as exc:
             raise click.ClickException(f"{exc}; run the same command again") from exc
-    was = f"; it was stopped{before}" if before else ""
+    was = f"; it had been stopped{before}" if before else ""
     console.print(styled((f"started: {function!r} takes invocations again{was}", "bold")))
     console.print('  after      what was uploaded meanwhile: docs/operations.md, "After a stop"')

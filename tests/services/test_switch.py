@@ -205,7 +205,7 @@ def test_a_stop_without_time_or_reason_is_told(api: Api) -> None:
     """By whatever else than this command it was made."""
     api.deployed.restriction = Restriction(disable=True)
     assert run(*STOP).stdout == "'bucket-warden' is stopped already, nobody said why\n"
-    assert "it was stopped, nobody said why" in run("start").stdout
+    assert "it had been stopped, nobody said why" in run("start").stdout
 
 
 def test_a_reason_with_a_byte_that_is_no_text_stops_all_the_same(api: Api) -> None:

@@ -10,6 +10,8 @@ from scripts.deploy.checkup import Diagnosis
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.live.buckets import LEDGER, QUARANTINE, UPLOADS, Place, uses_of
 from scripts.deploy.live.settings import ask
+from scripts.deploy.template.bus import may_announce
+from scripts.deploy.template.shape import TriggerConfigShape, TriggerShape
 from scripts.deploy.template.triggers import bucket_of
 
 # The API reference lists the one for a rule that is not there; an older edition the other for a bucket without any.
@@ -46,11 +48,15 @@ def _examine_rule(place: Place, rule: ReplicationRule) -> Iterator[Diagnosis]:
 
 
 def _is_announced(deployment: Deployment, bucket: str, event: str) -> bool:
-    """Whether a trigger of the bucket names the event."""
+    """Whether a trigger of the bucket names the event, or a rule of EventBridge may bring it."""
     function = deployment.template.function
     return any(
-        bucket_of(trigger) == bucket
-        and not isinstance(trigger.triggerConfig, UnsetType)
-        and f"oss:{event}" in trigger.triggerConfig.events
+        not isinstance(trigger.triggerConfig, UnsetType) and _may_fire(trigger, trigger.triggerConfig, bucket, event)
         for trigger in (function.triggers if function is not None else ())
     )
+
+
+def _may_fire(trigger: TriggerShape, config: TriggerConfigShape, bucket: str, event: str) -> bool:
+    if trigger.triggerType == "eventbridge":
+        return may_announce(config, bucket, f"oss:{event}")
+    return bucket_of(trigger) == bucket and f"oss:{event}" in config.events

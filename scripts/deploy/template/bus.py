@@ -69,6 +69,15 @@ def buckets_of_rule(config: TriggerConfigShape) -> frozenset[str] | None:
     return None if not found or None in found else frozenset(match[1] for match in found if match)
 
 
+def may_announce(config: TriggerConfigShape, bucket: str, event: str) -> bool:
+    """Whether a rule may bring this event of that bucket; one that can't be read may bring anything."""
+    buckets = buckets_of_rule(config)
+    if buckets is not None and not buckets & {bucket, EVERY_BUCKET}:
+        return False
+    rule = None if is_unknown(config.eventRuleFilterPattern) else _read_rule(config)
+    return rule is None or _may_match(rule.get("type"), event)
+
+
 def _is_of_the_bus(config: TriggerConfigShape) -> bool:
     source = config.eventSourceConfig
     return isinstance(source, UnsetType) or source.eventSourceType == "Default"

@@ -1,5 +1,6 @@
 """`warden doctor --live` and OSS: each finding appears where it is true, and a right account gives none."""
 
+import json
 from datetime import date
 
 import pytest
@@ -262,6 +263,38 @@ def test_replicas_that_are_announced_are_right(storage: Storage) -> None:
     replicate("uploads", "copies")(storage)
     done = storage.look()
     assert (done.exit_code, done.output) == SILENT
+
+
+REPLICATED = ("Replication:ObjectCreated", "Replication:ObjectModified")
+
+
+@pytest.mark.parametrize(
+    ("types", "is_announced"),
+    [
+        (["oss:ObjectCreated:PutObject"], False),
+        (["oss:ObjectCreated:PutObject", "oss:ObjectReplication:ObjectCreated"], False),
+        ([f"oss:Object{what}" for what in ("Created:PutObject", *REPLICATED)], True),
+        ([{"prefix": "oss:Object"}], True),
+        (None, True),
+    ],
+)
+@pytest.mark.parametrize("watched", ["copies", "others"])
+def test_replicas_may_be_announced_by_eventbridge(
+    storage: Storage, types: list[object] | None, watched: str, *, is_announced: bool
+) -> None:
+    """Where its rule is about the destination and brings both events, by name, by prefix or with all others."""
+    kinds = {} if types is None else {"type": types}
+    rule = {"source": ["acs.oss"], **kinds, "data": {"oss": {"bucket": {"name": ["uploads", watched]}}}}
+    head, _, _ = storage.checkout.template.read_text().partition("      triggers:\n")
+    config = {"triggerEnable": True, "asyncInvocationType": True, "eventRuleFilterPattern": json.dumps(rule)}
+    trigger = {"triggerName": "bus", "triggerType": "eventbridge", "triggerConfig": config}
+    head = head.replace("WATCHED_BUCKETS: ${vars.bucket}", f"WATCHED_BUCKETS: uploads,{watched}")
+    storage.checkout.template.write_text(f"{head}      triggers: {json.dumps([trigger])}\n")
+    for name in {"copies", watched}:
+        storage.oss.create_bucket(name, versioned=True)
+    replicate("uploads", "copies")(storage)
+    said = storage.examine().output
+    assert ("no replica is judged" in said) == (watched == "copies" and not is_announced)
 
 
 def test_versions_that_were_suspended_take_rights_too(storage: Storage) -> None:
