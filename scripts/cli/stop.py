@@ -35,7 +35,7 @@ MEANING = (
 
 
 @click.command("stop", epilog=EXAMPLES)
-@click.option("--reason", required=True, help="Why; Function Compute keeps it, and `doctor --live` shows it.")
+@click.option("--reason", required=True, help="Why, in at most 256 characters; `doctor --live` shows it.")
 @click.option("--abort", is_flag=True, help="End at once what is under way, too.")
 @function_options
 def command(  # noqa: PLR0913  (click hands over each option by its name)

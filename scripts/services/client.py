@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from handler.adapters.oss.errors import HINTS
 from handler.adapters.oss.network import Detour, explain, is_this_machine
 from handler.errors import BadSettings, WardenError, plain
 from scripts.services.signature import Signature
@@ -24,6 +25,20 @@ _HOST = re.compile(rf"({_LABEL}(\.{_LABEL})*|\[[0-9a-fA-F:.]+\])(:[0-9]+)?")
 _DENIALS = frozenset({"Unauthorized", "AccessDenied"})
 _DENIED = re.compile(r"denied by sts or ram, action: ([a-z]+:[A-Za-z]+)")
 
+# OSS's words, of which we know what mends them, for what other services call otherwise.
+OSS_CALLS_IT = {
+    "InvalidAccessKeyID": "InvalidAccessKeyId",
+    "InvalidAccessKeyId.NotFound": "InvalidAccessKeyId",
+    "InvalidAccessKeyId.Inactive": "InvalidAccessKeyId",
+    "SignatureNotMatch": "SignatureDoesNotMatch",
+    "IncompleteSignature": "SignatureDoesNotMatch",
+    "InvalidSecurityToken.Expired": "SecurityTokenExpired",
+    "InvalidSecurityToken.Malformed": "InvalidSecurityToken",
+    "InvalidSecurityToken.MismatchWithAccessKey": "InvalidSecurityToken",
+    "InvalidTimeStamp.Expired": "RequestTimeTooSkewed",
+    "IllegalTimestamp": "RequestTimeTooSkewed",
+}
+
 
 class NoAnswer(WardenError):
     """The service gave no answer, or none that is its own. The message says why, and nothing secret."""
@@ -33,7 +48,8 @@ class Refused(WardenError):
     """The service answered with an error. `denied` is the right that it says is missing, where it says so."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(f"HTTP {status} {plain(code, 'code')}")
+        hint = HINTS.get(OSS_CALLS_IT.get(code, code))
+        super().__init__(f"HTTP {status} {plain(code, 'code')}{f': {hint}' if hint else ''}")
         self.status = status
         self.code = code
         found = _DENIED.search(message)

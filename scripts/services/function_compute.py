@@ -24,7 +24,7 @@ from handler.adapters.oss.errors import HINTS
 from handler.adapters.oss.network import NEVER_SENT, explain
 from handler.credentials import Credentials
 from handler.errors import WardenError, plain
-from scripts.services.client import UNSENDABLE
+from scripts.services.client import OSS_CALLS_IT, UNSENDABLE
 
 CONNECT_TIMEOUT_MS = 3_000
 READ_TIMEOUT_MS = 10_000
@@ -37,20 +37,6 @@ WRONG_KEYS = "the keys or their token are wrong or expired, or this machine's cl
 KEYS = re.compile(r"AccessKey|Signature|SecurityToken|TimeStamp|InvalidCredentials", re.IGNORECASE)
 RIGHTS = re.compile(r"AccessDenied|NoPermission|Forbidden|NotAuthorized|ImplicitDeny|ExplicitDeny", re.IGNORECASE)
 THROTTLED = re.compile(r"Throttl|ResourceExhausted|TooManyRequests|FlowControl", re.IGNORECASE)
-
-# OSS's words, of which we know what mends them, for what Function Compute or the gateway before it calls otherwise.
-OSS_CALLS_IT = {
-    "InvalidAccessKeyID": "InvalidAccessKeyId",
-    "InvalidAccessKeyId.NotFound": "InvalidAccessKeyId",
-    "InvalidAccessKeyId.Inactive": "InvalidAccessKeyId",
-    "SignatureNotMatch": "SignatureDoesNotMatch",
-    "IncompleteSignature": "SignatureDoesNotMatch",
-    "InvalidSecurityToken.Expired": "SecurityTokenExpired",
-    "InvalidSecurityToken.Malformed": "InvalidSecurityToken",
-    "InvalidSecurityToken.MismatchWithAccessKey": "InvalidSecurityToken",
-    "InvalidTimeStamp.Expired": "RequestTimeTooSkewed",
-    "IllegalTimestamp": "RequestTimeTooSkewed",
-}
 
 Answer = TypeVar("Answer")
 Ask = Callable[[Client, str, RuntimeOptions], Answer]

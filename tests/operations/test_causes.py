@@ -11,7 +11,7 @@ from handler.adapters.oss.errors import HINTS
 from scripts.cli.__main__ import warden
 from scripts.localcloud.oss.server import OssServer
 from scripts.localcloud.wire import Fault, Identity, WireCall
-from scripts.services.function_compute import OSS_CALLS_IT
+from scripts.services.client import OSS_CALLS_IT
 from tests.services.function_api import Api
 
 KEY = Identity("LTAIoperator", "operator-secret")

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from handler.adapters.oss.errors import HINTS
 from handler.credentials import Credentials
-from scripts.services.client import Client, NoAnswer
+from scripts.services.client import OSS_CALLS_IT, Client, NoAnswer, Refused
 from scripts.services.signature import LOG, Signature
 from tests.services.http import Answer, Request, serving
 
@@ -70,3 +71,14 @@ def test_what_speaks_no_tls_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _client(endpoint: str) -> Client:
     return Client(endpoint, Signature(LOG, KEYS), label="project")
+
+
+@pytest.mark.parametrize(
+    "code", ["SignatureNotMatch", "SignatureDoesNotMatch", "InvalidAccessKeyId", "IllegalTimestamp"]
+)
+def test_a_refusal_of_keys_says_what_to_mend(code: str) -> None:
+    """As OSS's does, whatever the service calls it; what it said beside the code is not repeated."""
+    said = str(Refused(403, code, "The signature we calculated of LTAIsecret"))
+    assert said.startswith(f"HTTP 403 {code}: ")
+    assert HINTS[OSS_CALLS_IT.get(code, code)] in said
+    assert "LTAI" not in said
