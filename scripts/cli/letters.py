@@ -11,8 +11,8 @@ from handler.credentials import Credentials
 from handler.errors import BadSettings
 from scripts.cli.options import template_option
 from scripts.deploy.deployment import BadDeployment, load_deployment
+from scripts.operations import letters
 from scripts.operations.account import KEYS, explained
-from scripts.operations.letters import take_letters
 from scripts.services.client import NoAnswer, Refused
 from scripts.services.message_service import Queue, open_queue
 
@@ -55,6 +55,8 @@ def command(*, template: Path, file: Path) -> None:
             click.echo(f"{taken:,} letters taken to {file}; to see and send them: scripts/warden redrive {file}")
     if not taken:
         click.echo("no letter waits")
+    if taken >= letters.MOST_LETTERS:
+        raise click.ClickException(f"it stopped at {letters.MOST_LETTERS:,} letters, and more may wait; run it again")
 
 
 def open_letters(template: Path) -> Queue:
@@ -73,7 +75,7 @@ def open_letters(template: Path) -> Queue:
 def take(queue: Queue, file: Path) -> Iterator[int]:
     """Take them, and say which right or which queue is missing."""
     try:
-        yield from take_letters(queue, file)
+        yield from letters.take_letters(queue, file)
     except (Refused, NoAnswer) as error:
         needs = f"; needs {RIGHTS} on its messages" if isinstance(error, Refused) and error.is_denial else ""
         raise click.ClickException(f"queue {queue.name}: {error}{needs}") from error

@@ -76,7 +76,7 @@ def command(  # noqa: PLR0913  (click hands over each option by its name)
                 show(letter, state, as_json=as_json)
     if not yes and not as_json:
         click.echo("nothing was sent; add --yes to send", err=True)
-    summarize(counts, files)
+    summarize(counts, files, quiet=quiet)
 
 
 def kind_of(state: str) -> str:
@@ -84,14 +84,15 @@ def kind_of(state: str) -> str:
     return next(kind for kind in KINDS if state.startswith(kind))
 
 
-def summarize(counts: Counter[str], files: tuple[Path, ...]) -> None:
-    """One line to standard error, and the exit code."""
+def summarize(counts: Counter[str], files: tuple[Path, ...], *, quiet: bool) -> None:
+    """One line to standard error, and the exit code. Quietly, nothing where nothing is new."""
     if not counts:
         click.echo(f"there is no dead letter in {', '.join(map(str, files))}", err=True)
         raise click.exceptions.Exit(LEFT)
     said = ", ".join(f"{counts[kind]:,} {kind}" for kind in KINDS if counts[kind])
     total = sum(counts.values())
-    click.echo(f"{total:,} letters: {said}", err=True)
+    if not quiet or any(counts[kind] for kind in ("sent", *BAD)):
+        click.echo(f"{total:,} letters: {said}", err=True)
     if left := sum(counts[kind] for kind in BAD):
         click.echo(f"{left:,} of {total:,} were left alone or refused", err=True)
         raise click.exceptions.Exit(LEFT)

@@ -13,7 +13,7 @@ Examples:
   scripts/warden stop --reason "it quarantines statues" --account 1234567890123456
   scripts/warden start --account 1234567890123456
 """
-# How long it may be is not documented; the description of a function may have 256.
+# How long it may be is not documented: a sentence or two surely pass.
 MOST_REASON_CHARACTERS = 256
 BY_HAND = "to stop it by hand, set its reserved concurrency to 0 in the console (docs/operations.md, Emergency stop)"
 UNDER_WAY = "what runs already goes on to its end, within the function's timeout"

@@ -214,6 +214,17 @@ def test_a_run_ends(queue: QueueStandIn, tmp_path: Path, monkeypatch: pytest.Mon
     assert taken == 3
 
 
+def test_a_run_that_leaves_some_says_so(
+    template: Path, queue: QueueStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever schedules it must not take it for all."""
+    monkeypatch.setattr(letters, "MOST_LETTERS", 2)
+    for _ in range(2):
+        queue.send("{}")
+    result = run(template, tmp_path / "dead.jsonl", code=1)
+    assert "it stopped at 2 letters, and more may wait; run it again" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [

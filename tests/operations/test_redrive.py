@@ -442,6 +442,14 @@ def test_quiet_says_what_a_person_has_to_see(api: Api, file: Path) -> None:
     assert run(file, "--quiet", code=1).stdout.count("\n") == 1
 
 
+def test_quiet_says_nothing_where_nothing_is_new(api: Api, file: Path) -> None:
+    """A scheduler mails whatever is printed."""
+    del api
+    run(file, "--yes", "--quiet")
+    again = run(file, "--yes", "--quiet")
+    assert (again.stdout, again.stderr) == ("", "")
+
+
 def test_the_summary_counts_every_letter(api: Api, file: Path) -> None:
     """Once each, by what became of it, also where all is well."""
     api.spoiler.fault = Fault(status=429, code="ResourceThrottled")
@@ -474,7 +482,7 @@ def test_only_what_function_compute_accepted_is_sent(
 ) -> None:
     """Another answer than 202 is of something on the way: the letter is refused, not noted, and sent next time."""
     with monkeypatch.context() as during:
-        during.setattr(api.server._server, "respond", lambda _: Reply(status, {}, b""))  # noqa: SLF001  (the wire)
+        during.setattr(api.server._listener, "respond", lambda _: Reply(status, {}, b""))  # noqa: SLF001  (the wire)
         done = run(file, "--yes", code=1)
     assert f"refused: no readable answer of Function Compute (HTTP {status}" in done.output
     assert not file.with_name(file.name + ".sent").read_text()

@@ -194,7 +194,7 @@ def test_what_is_no_answer_of_function_compute_is_no_success(
     api: Api, monkeypatch: pytest.MonkeyPatch, page: Reply
 ) -> None:
     """Whatever stands between may answer in its place: nobody is told that the function runs, or that it is stopped."""
-    monkeypatch.setattr(api.server._server, "respond", lambda _: page)  # noqa: SLF001  (the wire itself)
+    monkeypatch.setattr(api.server._listener, "respond", lambda _: page)  # noqa: SLF001  (the wire itself)
     for command in (("start",), STOP):
         done = run(*command, code=1)
         assert "could not be told: no readable answer of Function Compute" in done.output

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 
-from handler.adapters.oss.errors import code_of
+from handler.adapters.oss.errors import ARCHIVED_CODE, code_of
 from handler.adapters.oss.store import OssStore
 from handler.credentials import Credentials
 from handler.errors import WardenError
@@ -44,6 +44,8 @@ def _try_link(store: OssStore, buckets: Buckets, bucket: str, *, is_first: bool)
         if listed:
             store.read_by_link(StoredObject(bucket, listed[0].key, listed[0].etag, "", listed[0].size))
     except WardenError as error:
+        if code_of(error) == ARCHIVED_CODE:
+            return  # nobody reads it, by whatever address
         # What these keys may not read says nothing of the function's.
         severity = "warning" if code_of(error) == "AccessDenied" else "error"
         yield Diagnosis(severity, f"bucket {bucket}, by a signed link: {error}")  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from scripts.bench.overhead import PIXEL
 from scripts.localcloud.cloud import APPLICATION, SERVICE_ROLE
 from scripts.localcloud.wire import Bystander, Fault, WireCall
 from tests.deploy.live.accounts import KEYS, Account
@@ -164,3 +165,10 @@ def test_what_only_the_deployment_knows_leaves_the_account_unasked(account: Acco
     assert "concurrencyConfig.reservedConcurrency: 80 instances are more than" in done.output
     assert "Error: the account was not asked: " in done.output
     assert "account, queue: only the deployment itself will know; write the value out\n" in done.output
+
+
+def test_an_archived_image_says_nothing_of_links(account: Account) -> None:
+    """Nobody can read it, by whatever address."""
+    with account.open("uploads") as bucket:
+        bucket.put_object("a.png", PIXEL, headers={"x-oss-storage-class": "Archive"})
+    assert "by a signed link" not in account.examine().output

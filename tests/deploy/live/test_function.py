@@ -208,7 +208,7 @@ def test_an_answer_that_is_no_document_is_told(
     place = "triggers" if action == "ListTriggers" else place or world.deployed.name
     answer, page = server._respond, Reply(200, {"Content-Type": "application/json"}, body)  # noqa: SLF001  (the wire)
     monkeypatch.setattr(
-        server._server,  # noqa: SLF001
+        server._listener,  # noqa: SLF001
         "respond",
         lambda request: page if request.path.endswith(f"/{place}") else answer(request),
     )
