@@ -10,7 +10,7 @@ from scripts.cli.options import template_option
 from scripts.deploy.choices import EVERYBODY, NOTE, Choices, read_choices
 from scripts.deploy.deployment import BadDeployment, load_deployment
 from scripts.deploy.documents import write_documents
-from scripts.deploy.rights_folder import LEFT_OVER, find_leftovers, find_too_long, write_folder
+from scripts.deploy.rights_folder import LEFT_OVER, find_dropped, find_leftovers, find_too_long, write_folder
 from scripts.deploy.statements import Document
 
 NOTES = """\
@@ -83,6 +83,8 @@ def command(  # noqa: PLR0913  (click hands over each option by its name)
         before = read_choices(out) if out is not None and not anew else None
         choices = (before or Choices()).add(given)
         documents = _write(template, choices, before)
+        if out is not None:
+            _tell_dropped(out, documents, is_meant=anew)
     except BadDeployment as error:
         raise click.ClickException(str(error)) from error
     if out is None:
@@ -97,8 +99,6 @@ def command(  # noqa: PLR0913  (click hands over each option by its name)
 
 
 def _write(template: Path, choices: Choices, before: Choices | None) -> dict[str, Document | str]:
-    if choices.readers and not choices.gate:
-        raise BadDeployment("--reader says who reads past a gate, and there is none; give --gate too")
     try:
         return write_documents(load_deployment(template, os.environ), choices)
     except BadDeployment as error:
@@ -107,8 +107,24 @@ def _write(template: Path, choices: Choices, before: Choices | None) -> dict[str
         raise BadDeployment(f"{error}\n({NOTE} has {before}, from before; --anew forgets that)") from error
 
 
+def _tell_dropped(out: Path, documents: dict[str, Document | str], *, is_meant: bool) -> None:
+    """Say what the function may no more; refuse where nobody asked for that. Raises BadDeployment."""
+    dropped = " ".join(find_dropped(out, documents))
+    if dropped and not is_meant:
+        raise BadDeployment(
+            f"{out}: its function-role.json was written for {dropped}, which {NOTE} does not have: without it nothing "
+            "there can be judged; give it again, or --anew with every option that is needed"
+        )
+    if dropped:
+        click.echo(f"no longer in function-role.json: {dropped}; nothing that needs it can be judged then", err=True)
+
+
 def _write_out(out: Path, documents: dict[str, Document | str], choices: Choices) -> None:
-    for path in write_folder(out, documents, choices):
+    try:
+        paths = write_folder(out, documents, choices)
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: cannot be written ({error.strerror})") from error
+    for path in paths:
         click.echo(path)
     click.echo(f"written for {choices} ({out / NOTE})", err=True)
     for path in find_leftovers(out, documents):

@@ -4,6 +4,8 @@ Without the note an update would have to be told the same again, and what was fo
 away in production.
 """
 
+import re
+import shlex
 from pathlib import Path
 
 import msgspec
@@ -13,8 +15,11 @@ from scripts.deploy.deployment import BadDeployment
 
 NOTE = "rights.json"
 EVERYBODY = "*"
-# What every version wrote: a folder that has it and no note is an older version's.
-_ALWAYS_WRITTEN = "function-role.json"
+# The names that our documents have, in every version: a folder that has one and no note is an older version's.
+OURS = re.compile(
+    r"(function|trigger)-role(-trust)?\.json|(deployer|operators)\.json|(uploaders|gate)-.+\.json"
+    r"|(quarantine|ledger)-lifecycle\.xml"
+)
 
 
 class Choices(Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,10 +49,10 @@ class Choices(Struct, frozen=True, forbid_unknown_fields=True):
 
     def __str__(self) -> str:
         """The options of `warden rights` that say the same."""
-        options = [f"--versioned {bucket}" for bucket in self.versioned]
-        options += [f"--kms-key {key}" for key in self.kms_keys]
+        options = [f"--versioned {shlex.quote(bucket)}" for bucket in self.versioned]
+        options += [f"--kms-key {shlex.quote(key)}" for key in self.kms_keys]
         options += ["--gate"] if self.gate else []
-        options += [f"--reader {reader!r}" for reader in self.readers]
+        options += [f"--reader {shlex.quote(reader)}" for reader in self.readers]
         return " ".join(options) or "no options"
 
 
@@ -58,9 +63,9 @@ def read_choices(folder: Path) -> Choices | None:
     """
     note = folder / NOTE
     try:
-        return msgspec.json.decode(note.read_bytes(), type=Choices)
+        return _read(note.read_bytes())
     except FileNotFoundError:
-        if not (folder / _ALWAYS_WRITTEN).exists():
+        if not (folder.is_dir() and any(OURS.fullmatch(path.name) for path in folder.iterdir())):
             return None
         raise BadDeployment(
             f"{folder}: it has documents and no {NOTE}, so that nobody knows which options they were written with; "
@@ -70,6 +75,15 @@ def read_choices(folder: Path) -> Choices | None:
         raise BadDeployment(f"{note}: it can't be read ({error.strerror})") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadDeployment(f"{note}: it is not what warden rights writes ({error}); {_write_anew(folder)}") from error
+
+
+def _read(text: bytes) -> Choices:
+    """The choices of a note. One that leaves out a field says nothing of it, which is not "none"."""
+    choices = msgspec.json.decode(text, type=Choices)
+    missing = [name for name in Choices.__struct_fields__ if name not in msgspec.json.decode(text)]
+    if missing:
+        raise msgspec.ValidationError(f"{missing[0]!r} is missing")
+    return choices
 
 
 def _write_anew(folder: Path) -> str:

@@ -1,6 +1,7 @@
 """The rights as documents for RAM and OSS, ready to apply; scripts/deploy/statements.py has their grammar."""
 
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from xml.sax.saxutils import escape
 
@@ -32,6 +33,9 @@ LEDGER_DAYS = 90
 PUBLIC_ACLS = ["public-read", "public-read-write"]
 # Source: "Use RAM to control access to KMS resources" of the KMS documentation.
 _KEY = re.compile(r"acs:kms:([a-z0-9-]+):[0-9]{16}:key/[A-Za-z0-9-]+")
+# "Policy syntax and elements" of the OSS user guide, Principal: `UID|*`, for a user, an account or a role; none at all
+# is everybody there, so that nothing empty may pass.
+_READER = re.compile(r"\*|[0-9]+|(arn|acs):[^\s\"']+")
 
 
 def write_documents(deployment: Deployment, choices: Choices) -> dict[str, Document | str]:
@@ -39,7 +43,12 @@ def write_documents(deployment: Deployment, choices: Choices) -> dict[str, Docum
     watched = deployment.settings.watched_buckets
     strangers = [bucket for bucket in choices.versioned if bucket not in watched]
     if strangers:
-        raise BadDeployment(f"--versioned {', '.join(strangers)}: not watched; the watched ones: {', '.join(watched)}")
+        named = ", ".join(map(shlex.quote, strangers))
+        raise BadDeployment(f"--versioned {named}: not watched; the watched ones: {', '.join(watched)}")
+    if choices.readers and not choices.gate:
+        raise BadDeployment("--reader says who reads past a gate, and there is none; give --gate too")
+    for reader in choices.readers:
+        _require_reader(reader)
     for key in choices.kms_keys:
         _require_key(deployment, key)
     documents: dict[str, Document | str] = {
@@ -72,6 +81,14 @@ def _require_key(deployment: Deployment, key: str) -> None:
     if found is None or found[1] != deployment.region:
         right = f"acs:kms:{deployment.region}:ACCOUNT:key/ID (ACCOUNT has 16 digits)"
         raise BadDeployment(f"--kms-key {key!r}: not a key of this region; {right}, as the key's page in KMS says it")
+
+
+def _require_reader(reader: str) -> None:
+    if not _READER.fullmatch(reader):
+        raise BadDeployment(
+            f"--reader {reader!r}: names nobody; the id of an account or a user (digits), "
+            "arn:sts::ACCOUNT:assumed-role/ROLE/*, or * for everybody"
+        )
 
 
 def function_document(deployment: Deployment, choices: Choices) -> Document:

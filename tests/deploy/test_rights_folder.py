@@ -106,7 +106,11 @@ def test_a_folder_of_an_older_version_is_refused(folder: Folder, options: tuple[
 
 
 @pytest.mark.parametrize(
-    "note", [b"", b"{", b"[]", b'{"versioned": "uploads"}', b'{"version": ["uploads"]}', b'{"gate": 1}', b"\xff"]
+    "note",
+    [
+        *(b"", b"{", b"[]", b"null", b"{}", b'{"versioned": "uploads"}', b'{"version": ["uploads"]}', b'{"gate": 1}'),
+        *(b'{"kms_keys": [], "gate": false, "readers": []}', b"\xff"),
+    ],
 )
 def test_a_note_that_is_no_note_is_refused(folder: Folder, note: bytes) -> None:
     """What it meant is not guessed."""
@@ -115,6 +119,71 @@ def test_a_note_that_is_no_note_is_refused(folder: Folder, note: bytes) -> None:
     for told in (folder.write(), folder.examine()):
         assert told.exit_code == 1
         assert "rights.json: it is not what warden rights writes (" in told.output
+
+
+@pytest.mark.parametrize("options", [("--versioned", "uploads"), ("--kms-key", KEY)])
+def test_a_note_that_was_edited_takes_away_no_right(folder: Folder, options: tuple[str, ...]) -> None:
+    """What the role was written with is not taken away because the note has lost it; only --anew does, and says so."""
+    folder.write(*options)
+    (folder.path / NOTE).write_text(note_of(Choices()), encoding="utf-8")
+    before = folder.read()
+    done = folder.write("--gate")
+    assert (done.exit_code, folder.read()) == (1, before)
+    assert f"its function-role.json was written for {' '.join(options)}, which rights.json does not have" in done.output
+    assert folder.write(*options).exit_code == 0
+    assert folder.read()["function-role.json"] == before["function-role.json"]
+    done = folder.write("--anew")
+    assert done.exit_code == 0
+    assert f"no longer in function-role.json: {' '.join(options)}" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "role", ["", "[]", '{"Statement": 1}', '{"Statement": [1, {"Action": 1, "Resource": [null]}]}']
+)
+def test_a_role_that_cannot_be_read_is_written_again(folder: Folder, role: str) -> None:
+    """Whatever was done to it, the note says what is wanted."""
+    folder.write("--versioned", "uploads")
+    before = folder.read()
+    (folder.path / "function-role.json").write_text(role)
+    assert folder.write().exit_code == 0
+    assert folder.read() == before
+
+
+@pytest.mark.parametrize("kept", ["operators.json", "trigger-role-trust.json", "uploaders-uploads.json"])
+def test_any_document_without_a_note_is_refused(folder: Folder, kept: str) -> None:
+    """Also where others were taken away."""
+    folder.write("--versioned", "uploads")
+    for path in folder.path.iterdir():
+        if path.name != kept:
+            path.unlink()
+    done = folder.write()
+    assert (done.exit_code, list(folder.read())) == (1, [kept])
+    assert "it has documents and no rights.json" in done.output
+
+
+def test_a_document_that_cannot_be_written_is_named(folder: Folder) -> None:
+    """By both commands, in a sentence."""
+    folder.write()
+    (folder.path / "deployer.json").unlink()
+    (folder.path / "deployer.json").mkdir()
+    assert "deployer.json: cannot be written (" in folder.write().output
+    assert "deployer.json: not what template, policy and rights.json ask for now" in folder.examine().output
+
+
+@pytest.mark.parametrize("reader", ["", " ", "a b", "ann@example.com", "'*'"])
+def test_a_reader_that_names_nobody_is_refused(folder: Folder, reader: str) -> None:
+    """An empty principal is everybody to OSS."""
+    done = folder.write("--gate", "--reader", reader)
+    assert (done.exit_code, folder.path.exists()) == (1, False)
+    assert f"--reader {reader!r}: names nobody" in done.output
+
+
+def test_readers_in_a_note_without_a_gate_are_told(folder: Folder) -> None:
+    """By both commands."""
+    folder.write()
+    (folder.path / NOTE).write_text(note_of(Choices(readers=("1",))), encoding="utf-8")
+    for told in (folder.write(), folder.examine()):
+        assert (told.exit_code, "--reader says who reads past a gate" in told.output) == (1, True)
 
 
 def test_a_note_that_was_edited_makes_the_documents_stale(folder: Folder) -> None:
