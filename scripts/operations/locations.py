@@ -1,11 +1,13 @@
 """Places in the quarantine, as they are copied from a screen, and files of them.
 
 A file is the answer to the query "Everything that one policy quarantined" (scripts/logs/queries.py), as the log service
-gives it: JSON, JSON lines or CSV, plain or gzip; or has one place a line. What counts of an answer is its column
-`location`.
+gives it, or as a spreadsheet or `jq` has made it of that: JSON, JSON lines, a list of texts or a table, plain or gzip;
+or has one place a line. What counts of an answer is its column `location`.
 """
 
 import csv
+import io
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -21,6 +23,9 @@ COLUMN = "location"
 # As many as the query answers with.
 MOST_LOCATIONS = MOST_ROWS
 SCHEME = "oss://"
+# Around a place where it was copied from a list, a message or a sentence; it begins and ends with a letter or a digit.
+AROUND = " \"'`“”‘’„«»,;"  # noqa: RUF001  (the quotes of a word processor)
+SEPARATORS = ",;\t|"
 NO_COLUMN = f"without {COLUMN!r}, so of another query than 9"
 
 
@@ -57,14 +62,12 @@ def list_locations(given: Iterable[str], files: Iterable[Path], prefix: str) -> 
 
 
 def clean(text: str, prefix: str) -> str:
-    """A place without what comes along when it is copied: blanks, quotes, `oss://`, and slashes that are `%2F`.
+    """A place without what comes along when it is copied.
 
+    Blanks, quotes, commas, marks that nobody sees, `oss://`, and slashes that are `%2F`.
     A copy's key ends in a letter or a digit, and begins with the quarantine's prefix.
     """
-    text = text.strip()
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'`":
-        text = text[1:-1].strip()
-    text = text.removeprefix(SCHEME)
+    text = _bare(_bare(text).removeprefix(SCHEME))
     if "ignature=" in text:
         # A signed link, which is no place, and is repeated nowhere.
         text = text.partition("?")[0]
@@ -72,6 +75,11 @@ def clean(text: str, prefix: str) -> str:
     if not key.startswith(prefix) and unquote(key).startswith(prefix):
         key = unquote(key)
     return f"{bucket}/{key}" if key else text
+
+
+def _bare(text: str) -> str:
+    kept = [at for at, char in enumerate(text) if char.isprintable() and char not in AROUND]
+    return text[kept[0] : kept[-1] + 1] if kept else ""
 
 
 def _read(files: Iterable[Path], unread: Counter[str]) -> Iterator[str]:
@@ -82,13 +90,20 @@ def _read(files: Iterable[Path], unread: Counter[str]) -> Iterator[str]:
             unread[f"{path} is empty"] += 1
             continue
         begin = b"" if isinstance(first, Unread) else first.lstrip()
-        read = _of_documents if begin[:1] in {b"{", b"["} else _of_table if _is_table(begin) else _of_lines
-        yield from read(chain([first], pieces), unread)
+        pieces = chain([first], pieces)
+        if begin[:1] in {b"{", b"["}:
+            yield from _of_documents(pieces, unread)
+        elif separator := _separator(begin):
+            yield from _of_table(pieces, unread, separator)
+        else:
+            yield from _of_lines(pieces, unread)
 
 
 def _of_documents(pieces: Iterable[bytes | Unread], unread: Counter[str]) -> Iterator[str]:
     for piece in pieces:
-        for document in (piece,) if isinstance(piece, Unread) else find_documents(piece):
+        texts = [] if isinstance(piece, Unread) else _list_texts(piece)
+        yield from texts
+        for document in (piece,) if isinstance(piece, Unread) else () if texts else find_documents(piece):
             if isinstance(document, Unread):
                 unread[document.reason] += 1
             elif isinstance(document.get(COLUMN), str) and document[COLUMN]:
@@ -97,16 +112,37 @@ def _of_documents(pieces: Iterable[bytes | Unread], unread: Counter[str]) -> Ite
                 unread[NO_COLUMN] += 1
 
 
-def _is_table(begin: bytes) -> bool:
-    """Whether a file begins with the names of columns: no place is without a slash."""
-    return b"," in begin and b"/" not in begin
+def _list_texts(piece: bytes) -> list[str]:
+    """The places of a list of nothing but texts."""
+    try:
+        texts = json.loads(piece)
+    except (ValueError, RecursionError):
+        return []
+    is_list = isinstance(texts, list) and all(isinstance(text, str) for text in texts)
+    return texts if is_list else []
 
 
-def _of_table(pieces: Iterable[bytes | Unread], unread: Counter[str]) -> Iterator[str]:
+def _separator(begin: bytes) -> str | None:
+    """What stands between the columns of a table; None where the file begins with no names of columns.
+
+    They name the column, or there are several and no slash, which every place has.
+    """
+    heading = next(iter(_split(begin)), "")
+    for separator in SEPARATORS:
+        if COLUMN in _names(heading.split(separator)):
+            return separator
+    return next((mark for mark in SEPARATORS if mark in heading and "/" not in heading), None)
+
+
+def _names(columns: Iterable[object]) -> list[str]:
+    return [_bare(str(name)).lower() for name in columns]
+
+
+def _of_table(pieces: Iterable[bytes | Unread], unread: Counter[str], separator: str) -> Iterator[str]:
     csv.field_size_limit(LONGEST_LINE)
     try:
-        for row in csv.DictReader(_of_lines(pieces, unread)):
-            named = {str(name).strip(): value for name, value in row.items()}
+        for row in csv.DictReader(_of_lines(pieces, unread), delimiter=separator):
+            named = dict(zip(_names(row), row.values(), strict=True))
             if named.get(COLUMN):
                 yield str(named[COLUMN])
             else:
@@ -120,4 +156,9 @@ def _of_lines(pieces: Iterable[bytes | Unread], unread: Counter[str]) -> Iterato
         if isinstance(piece, Unread):
             unread[piece.reason] += 1
         else:
-            yield piece.decode(errors="backslashreplace")
+            yield from _split(piece)
+
+
+def _split(piece: bytes) -> Iterable[str]:
+    """The lines of a piece with their ends, which some spreadsheets write as a carriage return."""
+    return io.StringIO(piece.decode(errors="backslashreplace"), newline="")

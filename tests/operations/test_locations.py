@@ -29,14 +29,26 @@ def written(rows: list[tuple[str, str]], form: str) -> bytes:
         return json.dumps(named, ensure_ascii=False).encode()
     if form == "lines":
         return "\n".join(json.dumps(row, ensure_ascii=False) for row in named).encode()
+    if form == "texts":
+        return json.dumps([place for _, place in rows], indent=1).encode()
+    if form == "column":
+        return "\n".join(["location", *(place for _, place in rows)]).encode()
+    end = "\r" if form == "table \r" else "\r\n"
     text = io.StringIO(newline="")
-    table = csv.DictWriter(text, list(named[0]))
+    separator = SEPARATORS.get(form, ",")
+    table = csv.DictWriter(text, list(named[0]), delimiter=separator, lineterminator=end, quoting=csv.QUOTE_ALL)
     table.writeheader()
     table.writerows(named)
-    return text.getvalue().encode()
+    body = text.getvalue()
+    return (body.replace("location", "Location", 1) if form == "table ;" else body).encode()
 
 
-@pytest.mark.parametrize("form", ["list", "lines", "table"])
+# As spreadsheets write them again: with another separator, end of line or capital.
+SEPARATORS = {"table ;": ";", "table tab": "\t", "table |": "|"}
+FORMS = ["list", "lines", "table", "table \r", *SEPARATORS, "texts", "column"]
+
+
+@pytest.mark.parametrize("form", FORMS)
 @given(rows=ROWS, is_packed=st.booleans())
 def test_every_place_of_a_file_is_read(
     tmp_path_factory: pytest.TempPathFactory, form: str, rows: list[tuple[str, str]], *, is_packed: bool
@@ -53,9 +65,9 @@ def test_every_place_of_a_file_is_read(
 
 @given(
     place=PLACES,
-    quote=st.sampled_from(["", "'", '"', "`"]),
+    quote=st.sampled_from(["", "'", '"', "`", "“", "»", ",", ";"]),
     scheme=st.sampled_from(["", "oss://"]),
-    blanks=st.text(" \t\r\n", max_size=3),
+    blanks=st.text(" \t\r\n\u200b\u202a\u2069\ufeff\0", max_size=3),
     is_encoded=st.booleans(),
 )
 def test_what_comes_along_with_a_copied_place_is_left_away(
@@ -72,6 +84,25 @@ def test_what_comes_along_with_a_copied_place_is_left_away(
 def test_a_percent_sign_of_its_own_stays(place: str) -> None:
     """Only where the prefix is not to be seen otherwise is anything decoded."""
     assert clean(place, "held%2F/" if place.startswith("quarantine/held%") else PREFIX) == place
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("key;status\na;quarantined\n", "without 'location', so of another query than 9"),
+        ('{"location": 1}', "without 'location', so of another query than 9"),
+        ('["quarantine/held/a", 1]', "not JSON, or cut short"),
+        ('["quarantine/held/a", "quaran', "not JSON, or cut short"),
+        ("", "{file} is empty"),
+    ],
+)
+def test_what_names_no_place_is_told(tmp_path: Path, text: str, why: str) -> None:
+    """Nothing of it is taken for a place."""
+    file = tmp_path / "answer"
+    file.write_text(text)
+    listed = list_locations((), [file], PREFIX)
+    assert (listed.locations, listed.is_short) == ((), True)
+    assert list(listed.unread) == [why.format(file=file)]
 
 
 def test_files_that_cannot_be_opened_are_told(tmp_path: Path) -> None:
