@@ -81,8 +81,9 @@ def command(  # noqa: PLR0913  (click hands over each option by its name)
     keys than are shown), or OSS refused; 2 the command line is wrong.
     """
     refuse_bad_options(key, bucket, as_prefix=as_prefix)
+    ledger, quarantine = ledger or None, quarantine or None
     buckets = {BUCKET: bucket, LEDGER: ledger, QUARANTINE: quarantine}
-    place = Place(bucket, key, function, ledger or None, quarantine or None, prefix, days, tag_prefix)
+    place = Place(bucket, key, function, ledger, quarantine, prefix, days, tag_prefix)
     with explained(buckets), readable():
         account = open_account(endpoint, region, buckets)
         logged = read_logged(logs, bucket, key, most_keys=MOST_KEYS if as_prefix else 0)

@@ -27,6 +27,14 @@ Examples:
 """
 
 
+def name_user() -> str:
+    """The name of the user; empty where the system knows none, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # the first before Python 3.13
+        return ""
+
+
 @click.command("restore", epilog=EXAMPLES)
 @click.argument("locations", metavar="[LOCATION]...", nargs=-1)
 @click.option(
@@ -38,7 +46,7 @@ Examples:
     help="What query 9 of the log answers (JSON, JSON lines, CSV, gzip), or a location a line; may be repeated.",
 )
 @click.option("--reason", required=True, help="Why, for whoever asks later. Kept in the ledger and in the log.")
-@click.option("--by", default=getpass.getuser, help="Who says so [default: your user name].")
+@click.option("--by", default=name_user, help="Who says so [default: your user name].")
 @click.option("--ledger", envvar="LEDGER_BUCKET", show_envvar=True, required=True, help="The ledger's bucket.")
 @click.option(
     "--quarantine", envvar="QUARANTINE_BUCKET", show_envvar=True, required=True, help="The quarantine bucket."
@@ -81,6 +89,8 @@ def command(  # noqa: PLR0913  (click hands over each option by its name)
     """
     if not reason.strip():
         raise click.BadParameter("say why, in a few words", param_hint="--reason")
+    if not by.strip():
+        raise click.BadParameter("say who, by name", param_hint="--by")
     if not locations and not files:
         raise click.UsageError("say what: a LOCATION, as scripts/warden find shows it, or --from FILE")
     listed = read_list(locations, files, prefix)

@@ -153,5 +153,5 @@ def account_options(command: Any) -> Any:  # noqa: ANN401  (click's decorators a
 
 def open_account(endpoint: str | None, region: str, buckets: Mapping[str, str | None]) -> Account:
     """The account that options and environment name; `buckets` are those to be asked, by option. Raises BadSettings."""
-    refuse_bad_names(buckets, {"--endpoint (OSS_ENDPOINT)": endpoint})
+    refuse_bad_names(buckets, {"--endpoint (OSS_ENDPOINT)": endpoint or None})
     return Account.from_env(os.environ, endpoint, region)

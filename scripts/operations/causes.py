@@ -34,13 +34,16 @@ def refuse_bad_names(buckets: Mapping[str, str | None], urls: Mapping[str, str |
             raise BadSettings(
                 f"{option}: {name!r} is no name of a bucket, which has 3 to 63 lower-case letters, digits and hyphens"
             )
+        if option != LEDGER and name == buckets.get(LEDGER):
+            # The function refuses this too (handler/settings.py): what is written there, it never reads.
+            raise BadSettings(f"{LEDGER}: {name!r} is {option} too; the ledger is a bucket of its own")
     for option, url in _given(urls):
         if not is_url(url):
             raise BadSettings(f"{option}: {url!r} is no URL; one like https://oss-ap-southeast-1.aliyuncs.com is right")
 
 
 def _given(options: Mapping[str, str | None]) -> Iterable[tuple[str, str]]:
-    return ((option, value) for option, value in options.items() if value)
+    return ((option, value) for option, value in options.items() if value is not None)
 
 
 def _missing(exc: WardenError) -> str:

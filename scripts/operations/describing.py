@@ -3,15 +3,20 @@
 from collections.abc import Iterator
 
 from handler.errors import ObjectGone
+from handler.model import Status
 from handler.ports import ARCHIVE_CLASSES, HeldCopy
 from handler.upload.holding import NOT_ENCRYPTED, PREFIX
 from handler.upload.tagging import MOST_TAGS
 from scripts.operations.account import Account, read_object
+from scripts.operations.copies import CannotRestore
+from scripts.operations.marks import RESTORED
 from scripts.operations.provenance import SIDECAR, Held, read_sidecar
 
 # What OSS calls an object's own ACL, and its class (vendor's API reference, PutObjectACL and PutObject).
 ACLS = frozenset({"default", "private", "public-read", "public-read-write"})
 CLASSES = frozenset({"Standard", "IA", *ARCHIVE_CLASSES})
+# What a held copy's tag may say.
+STATUSES = frozenset({RESTORED, *(status.value for status in Status)})
 # Headers and metadata, as a sidecar keeps them.
 Rest = tuple[dict[str, str], dict[str, str]]
 
@@ -19,13 +24,24 @@ Rest = tuple[dict[str, str], dict[str, str]]
 def describe(account: Account, held: Held, tag_prefix: str) -> tuple[HeldCopy, tuple[str, ...]]:
     """The object as it will be, and notes: what does not come back, or not as one would think.
 
-    Raises NotOurs, and what the adapters raise.
+    Raises CannotRestore, NotOurs, and what the adapters raise.
     """
     rest = _read_rest(account, held)
     present = account.store().read_tags(held.copy)
+    _refuse_another_prefix(held, present, tag_prefix)
     tags, given_up = _restored_tags(present, tag_prefix)
     notes = (*_notes(held, rest), *_encryption_notes(held), *_tag_notes(held, present, given_up))
     return _describe(held, rest, tags), notes
+
+
+def _refuse_another_prefix(held: Held, present: dict[str, str], prefix: str) -> None:
+    """Under another prefix our tags would pass for the user's, and come back as they are beside the new one."""
+    ours = [name for name, value in present.items() if name.endswith("status") and value in STATUSES]
+    if ours and f"{prefix}status" not in present:
+        raise CannotRestore(
+            f"{held.copy.location!r}: its tag {ours[0]!r} is {present[ours[0]]!r}, and it has no '{prefix}status', by "
+            "--tag-prefix; say the policy's tags.prefix there"
+        )
 
 
 def _read_rest(account: Account, held: Held) -> Rest:

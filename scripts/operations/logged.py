@@ -92,7 +92,7 @@ def read_logged(paths: Iterable[Path], bucket: str, key: str, *, most_keys: int 
 
 
 def _read(paths: Iterable[Path], unread: Counter[str]) -> Iterator[Document]:
-    for path in paths:
+    for path in dict.fromkeys(paths):
         for piece in read_pieces(path):
             for found in (piece,) if isinstance(piece, Unread) else find_documents(piece):
                 document = found if isinstance(found, Unread) else _checked(found)

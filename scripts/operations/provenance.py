@@ -58,7 +58,10 @@ def read_held(copy: StoredObject, prefix: str) -> Held:
     if not bucket or not key:
         raise NotOurs(f"{copy.location!r} says nothing of where it came from, so it is no copy of Bucket Warden's")
     if not copy.key.startswith(prefix + held_prefix(bucket, key)):
-        raise NotOurs(f"{copy.location!r} claims to be {bucket}/{key!r}, but its name is not that of its copy")
+        raise NotOurs(
+            f"{copy.location!r} claims to be {bucket}/{key!r}, but its name is not that of its copy under {prefix!r}; "
+            "if the policy's quarantine.prefix is another, say so with --prefix"
+        )
     return Held(copy, bucket, key, facts)
 
 

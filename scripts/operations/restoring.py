@@ -62,6 +62,8 @@ def plan_restore(account: Account, where: Where, location: str, *, is_older_mean
     Raises CannotRestore, NotOurs, and what the adapters raise.
     """
     held = read_held(_find_copy(account, where, location), where.prefix)
+    if held.bucket == where.ledger:
+        raise CannotRestore(f"{held.bucket}/{held.key!r}: --ledger names the bucket of the uploads; name the ledger's")
     there = account.quarantine().find(held.bucket, held.key)
     # Read also where nothing is there: a ledger that can't be asked is told before anything is done.
     releases = read_releases(account.ledger(where.ledger), held.bucket, held.key).noted

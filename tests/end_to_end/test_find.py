@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from scripts.cli.__main__ import warden
 from scripts.localcloud.wire import Fault
 from scripts.operations import keys as keys_module
 from tests.end_to_end.ledgered_cloud import Ledgered
@@ -174,3 +176,10 @@ def test_a_key_that_http_cannot_name_is_told(ledgered: Ledgered, key: str) -> No
     """It would name the bucket itself."""
     del ledgered
     assert "can't be named over HTTP" in run("find", "--bucket", "uploads", "--", key, code=1).stderr
+
+
+def test_standard_input_is_read_once(ledgered: Ledgered) -> None:
+    """However often it is named."""
+    line = json.dumps(ledgered.cloud.moderate("a.png", picture("GOOD")))
+    log = CliRunner().invoke(warden, ["find", "a.png", "--bucket", "uploads", "--log", "-", "--log", "-"], input=line)
+    assert (log.exit_code, log.stdout.count("passed  request")) == (0, 1)

@@ -705,6 +705,36 @@ def test_a_reason_is_needed(ledgered: Ledgered) -> None:
     location = quarantine(ledgered.cloud)
     run("restore", location, "--yes", code=2)
     run("restore", location, "--yes", "--reason", " ", code=2)
+    assert "say who" in run("restore", location, "--yes", "--reason", "a statue", "--by", " ", code=2).output
+
+
+def test_a_system_without_names_of_users_asks_for_one(ledgered: Ledgered, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container whose user is a number only."""
+    location = quarantine(ledgered.cloud)
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 4_000_000)
+    assert "--by: say who" in run("restore", location, "--reason", "a statue", code=2).output
+
+
+@pytest.mark.parametrize("prefix", ["mod-", "", "moderation"])
+def test_another_prefix_of_tags_is_told(ledgered: Ledgered, prefix: str) -> None:
+    """Our own tags would come back as the user's: `quarantined` beside `passed`."""
+    cloud = ledgered.cloud
+    location = quarantine(cloud, "a.png")
+    said = run("restore", location, *REASON, "--tag-prefix", prefix, "--yes", code=1).stderr
+    assert "its tag 'moderation-status' is 'quarantined'" in said
+    assert "tags.prefix" in said
+    assert cloud.keys("uploads") == []
+    assert cloud.tags("quarantine", location.partition("/")[2])["moderation-status"] == "quarantined"
+
+
+def test_a_ledger_that_is_the_uploads_bucket_is_refused(ledgered: Ledgered) -> None:
+    """Its release would never be read, and the copy be judged again."""
+    location = quarantine(ledgered.cloud)
+    said = run("restore", location, *REASON, "--ledger", "uploads", "--yes", code=1).stderr
+    assert "--ledger names the bucket of the uploads" in said
+    assert ledgered.cloud.keys("uploads") == []
 
 
 def test_find_knows_every_upload_of_a_key(ledgered: Ledgered) -> None:

@@ -68,6 +68,22 @@ def test_a_missing_bucket_is_named_with_its_option(oss: OssServer, option: str, 
     assert message.count("named by") == 1
 
 
+@pytest.mark.parametrize(
+    "command", [(*FIND, "--ledger", "uploads"), *((*c, "--ledger", "quarantine") for c in (FIND, RESTORE))]
+)
+def test_a_ledger_that_is_another_bucket_is_refused(oss: OssServer, command: tuple[str, ...]) -> None:
+    """What is written there the function never reads, and nothing is found there."""
+    del oss
+    assert f"--ledger (LEDGER_BUCKET): {command[-1]!r} is --" in said(*command)
+
+
+@pytest.mark.parametrize(("command", "option"), [(FIND, "--bucket"), (RESTORE, "--ledger"), (RESTORE, "--quarantine")])
+def test_a_bucket_that_is_needed_is_not_empty(oss: OssServer, command: tuple[str, ...], option: str) -> None:
+    """Said before anybody is asked."""
+    del oss
+    assert "'' is no name of a bucket" in said(*command, option, "")
+
+
 @pytest.mark.parametrize("option", ["--bucket", "--ledger", "--quarantine"])
 @pytest.mark.parametrize("name", ["Uploads", "up loads", "uploads/", "u", "oss://uploads", "a" * 64])
 def test_what_is_no_bucket_is_said_before_anybody_is_asked(oss: OssServer, option: str, name: str) -> None:
