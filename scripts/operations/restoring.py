@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from handler.adapters.ledger import OssLedger
 from handler.errors import CannotCopy, OperatorError, PlaceTaken, StoreUnavailable, WardenError
 from handler.ports import Copied, HeldCopy, StoredObject
-from handler.upload.releases import is_of
+from handler.upload.releases import Release, is_of
 from scripts.operations.account import Account
 from scripts.operations.copies import CannotRestore, find_newer, refuse_newer
 from scripts.operations.describing import describe
@@ -122,7 +122,7 @@ def _bring_back(account: Account, where: Where, plan: Restore, grounds: Grounds)
     with _giving_up(ledger, noted, CannotRestore, PlaceTaken, CannotCopy, OperatorError):
         copied = quarantine.hold(held.copy, plan.copy, keep_going=lambda: _refuse_late(account, plan))
     with _giving_up(ledger, noted, CannotRestore):
-        landed = _find_restored(account, held)
+        landed = _find_landed(account, where, held, noted, copied)
         _refuse_another(account, noted, copied, landed)
     complete_release(ledger, noted, landed, copied.request_id, grounds)
     # Only now nothing can take it for an upload of its own any more.
@@ -166,6 +166,26 @@ def _find_restored(account: Account, held: Held) -> StoredObject:
         what = "is gone again" if restored is None else "another upload came over it"
         raise CannotRestore(_what_became(held.bucket, held.key, what))
     return restored
+
+
+def _find_landed(account: Account, where: Where, held: Held, noted: Noted, copied: Copied) -> StoredObject:
+    """What has the key; where another restore of the same copy came over ours, our own version below it.
+
+    Both have an event of their own, and each is to pass by its own release.
+    """
+    there = _find_restored(account, held)
+    if not there.is_pinned or copied.version_id in {None, there.version_id} or there.object_type != IN_PARTS:
+        return there
+    others = read_releases(account.ledger(where.ledger), held.bucket, held.key).noted
+    if not any(_may_be_of(other.release, there, held) for other in others if other.name != noted.name):
+        return there
+    return account.store().head(held.bucket, held.key, copied.version_id) or there
+
+
+def _may_be_of(release: Release, there: StoredObject, held: Held) -> bool:
+    """Whether a restore of the same copy has put it there, or is about to say so."""
+    is_same = release.source == held.copy.location
+    return is_same and (is_of(release, there) if release.landed else release.until > 0)
 
 
 def _what_became(bucket: str, key: str, what: str) -> str:

@@ -1,14 +1,24 @@
 """What others do, and what OSS does not do, while a restore is at work, and right after it."""
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from threading import Barrier
+from typing import Any
 
 import pytest
 
 from handler.adapters.ledger import OssLedger
+from handler.adapters.oss.copying import OssQuarantine
 from handler.errors import StoreUnavailable
+from handler.ports import Copied
 from scripts.localcloud.wire import Fault, WireCall
+from scripts.operations.account import Account
+from scripts.operations.releases import Grounds
+from scripts.operations.restores import Job, Result, State, restore_all
+from scripts.operations.restoring import Where
 from tests.end_to_end.ledgered_cloud import Ledgered
 from tests.end_to_end.operator_cloud import (
     REASON,
@@ -87,6 +97,38 @@ def test_a_lost_answer_makes_no_second_copy(ledgered: Ledgered, bucket: str) -> 
     (document,) = cloud.deliver(copied)
     assert ending(document) == RELEASED
     assert cloud.keys(bucket) == ["a.png"]
+
+
+@both
+def test_operators_who_restore_the_same_at_once_all_succeed(
+    ledgered: Ledgered, monkeypatch: pytest.MonkeyPatch, bucket: str
+) -> None:
+    """Each copy that OSS made of it passes by a release of its own, whichever lies on top; none is held again."""
+    cloud, names = ledgered.cloud, ("ann", "bob", "cid")
+    location = quarantine(cloud, "a.png", bucket=bucket)
+    together, hold = Barrier(len(names), timeout=60), OssQuarantine.hold
+
+    def hold_together(self: OssQuarantine, *args: Any, **named: Any) -> Copied:  # noqa: ANN401
+        together.wait()
+        try:
+            return hold(self, *args, **named)
+        finally:
+            together.wait()
+
+    def restore_as(name: str) -> list[Result]:
+        account = Account.from_env(os.environ, cloud.oss.endpoint, "ap-southeast-1")
+        where = Where("quarantine", "held/", "ledger", "moderation-")
+        job = Job(where, Grounds(name, "a statue"), {}, is_older_meant=False)
+        return restore_all(account, job, [location], lambda _: None, yes=True)
+
+    with monkeypatch.context() as patch, ThreadPoolExecutor(len(names)) as pool:
+        patch.setattr(OssQuarantine, "hold", hold_together)
+        results = [result for results in pool.map(restore_as, names) for result in results]
+    assert [(result.state, result.error) for result in results] == [(State.RESTORED, None)] * len(names)
+    documents = [document for record in restores_in(cloud, bucket) for document in cloud.deliver(record)]
+    assert {ending(document) for document in documents} == {RELEASED}
+    assert cloud.body(bucket, "a.png") == picture("NUDE")
+    assert [key for key in cloud.keys("quarantine") if not key.endswith(".json")] == [location.partition("/")[2]]
 
 
 @both
