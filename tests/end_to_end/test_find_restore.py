@@ -1,5 +1,6 @@
 """`warden find` and `warden restore`, run against the stand-ins."""
 
+import itertools
 import json
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from oss2.models import Tagging, TaggingRule
 
 from handler import index
 from handler.adapters.ledger import OssLedger
+from handler.adapters.oss.connection import MeteredSession
 from handler.adapters.oss.copying import OssQuarantine
 from handler.ports import Copied
 from handler.upload.releases import old_release_name, release_folder
@@ -398,6 +400,44 @@ def test_a_restore_killed_before_its_copy_is_run_again(ledgered: Ledgered, monke
     assert [release["landed"] is None for release in releases(cloud)] == [True, False]
     (document,) = cloud.deliver(event_of_the_copy(cloud))
     assert (document["outcome"]["status"], document["decision"]["rule"]) == ("passed", "(release)")
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("bucket", ["uploads", "versioned"])
+def test_a_restore_killed_before_any_of_its_calls_is_run_again(
+    ledgered: Ledgered, monkeypatch: pytest.MonkeyPatch, bucket: str
+) -> None:
+    """Wherever it died, it ends alike: one object that stays, one release that counts, the held copy tagged."""
+    cloud, send = ledgered.cloud, MeteredSession.do_request
+    left, is_killed = 0, True
+
+    def die(self: MeteredSession, *args: Any, **named: Any) -> Any:  # noqa: ANN401
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise Interrupted
+        return send(self, *args, **named)
+
+    for number in itertools.count():
+        key, left, is_killed = f"{number}.png", number, False
+        location = quarantine(cloud, key, bucket=bucket)
+        with monkeypatch.context() as patch:
+            patch.setattr(MeteredSession, "do_request", die)
+            try:
+                CliRunner().invoke(warden, ["restore", location, *REASON, "--yes"])
+            except Interrupted:
+                is_killed = True
+        run("restore", location, *REASON, "--yes")
+        made = [record for record in cloud.records if record["oss"]["object"]["key"] == key]
+        (copy,) = (record for record in made if record["eventName"] == "ObjectCreated:CompleteMultipartUpload")
+        (document,) = cloud.deliver(copy)
+        assert (document["outcome"]["status"], document["decision"]["rule"]) == ("passed", "(release)"), number
+        assert sum(bool(release["landed"]) for release in releases(cloud) if release["key"] == key) == 1
+        assert cloud.tags("quarantine", location.partition("/")[2])["moderation-status"] == "restored"
+        assert bucket == "uploads" or len(cloud.versions(bucket, key)) == 1
+        if not is_killed:
+            break
+    assert number > 15
 
 
 def test_an_interrupted_restore_frees_nothing_in_the_end(ledgered: Ledgered, monkeypatch: pytest.MonkeyPatch) -> None:
