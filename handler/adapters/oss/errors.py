@@ -81,7 +81,10 @@ RIGHTS = {
     "abort the copy to": "oss:AbortMultipartUpload",
     "delete": "oss:DeleteObject",
     "list the versions of": "oss:ListObjectVersions",
+    "list": "oss:ListObjects",
     "write": "oss:PutObject",
+    "create": "oss:PutObject",
+    "check": "oss:GetBucketVersioning",
 }
 
 

@@ -205,6 +205,10 @@ def test_a_bucket_of_another_region_is_no_missing_right(code: str, details: dict
 @pytest.mark.parametrize(
     ("doing", "right"),
     [
+        ("list ledger/'release/'", "oss:ListObjects"),
+        ("create ledger/'release/1.json'", "oss:PutObject"),
+        ("check ledger/''", "oss:GetBucketVersioning"),
+        ("list the versions of uploads/'a.jpg'", "oss:ListObjectVersions"),
         ("copy uploads/'a.jpg'", "kms:Decrypt and kms:GenerateDataKey on the key"),
         ("read held/'a.jpg'", "oss:GetObject, and kms:Decrypt on the key"),
         ("read the tags of held/'a.jpg'", "oss:GetObjectTagging "),
