@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from threading import Event, Lock, current_thread, local, main_thread
 from typing import TypeVar
 
@@ -24,14 +24,16 @@ def work_through(
     items: Sequence[Item],
     work: Callable[[Account, Item], Answer],
     show: Callable[[Item, Answer], None] = lambda _item, _answer: None,
+    stopped: Event | None = None,
 ) -> list[Answer | None]:
     """Do it for each, at most WORKERS at once; `show` gets every answer, in the order of the items.
 
     Where Ctrl-C comes, what was begun is brought to its end and shown, and the answers of the rest are None; a second
-    one is as ever. Raises what `work` raises. The calls are counted by the meter of `account`.
+    one is as ever. `stopped` is what stopped_by_ctrl_c gave, where that is to hold for more than this. Raises what
+    `work` raises. The calls are counted by the meter of `account`.
     """
     answers: list[Answer | None] = []
-    with _stopped_by_ctrl_c() as stop, ThreadPoolExecutor(WORKERS) as pool:
+    with nullcontext(stopped) if stopped else stopped_by_ctrl_c() as stop, ThreadPoolExecutor(WORKERS) as pool:
         futures = [pool.submit(_do, account, work, item, stop) for item in items]
         try:
             for item, future in zip(items, futures, strict=True):
@@ -46,7 +48,7 @@ def work_through(
 
 
 @contextmanager
-def _stopped_by_ctrl_c() -> Iterator[Event]:
+def stopped_by_ctrl_c() -> Iterator[Event]:
     """What Ctrl-C sets, so that it can come in the middle of nothing; only a process's main thread hears of it."""
     stop = Event()
     if current_thread() is not main_thread():

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from threading import Event
 
 from handler.errors import WardenError
 from scripts.operations.account import Account
 from scripts.operations.causes import explain_error
 from scripts.operations.copies import is_newer
-from scripts.operations.crew import work_through
+from scripts.operations.crew import stopped_by_ctrl_c, work_through
 from scripts.operations.releases import Grounds
 from scripts.operations.restoring import Restore, Where, carry_out, plan_restore
 
@@ -57,22 +58,36 @@ def restore_all(
 ) -> list[Result]:
     """Look at each, and with `yes` bring each back; `show` gets the results in the order given.
 
-    One that fails stops no other. After Ctrl-C what was not begun is so.
+    One that fails stops no other. After Ctrl-C, also among the looks, what was not begun is so.
     """
-    looked = work_through(account, locations, lambda fork, location: _look(fork, job, location))
-    if not yes or None in looked:
+    with stopped_by_ctrl_c() as stop:
+        return _restore_all(account, job, locations, show, stop, yes=yes)
+
+
+def _restore_all(  # noqa: PLR0913  (those of restore_all, and what stops it)
+    account: Account, job: Job, locations: Sequence[str], show: Callable[[Result], None], stop: Event, *, yes: bool
+) -> list[Result]:
+    looked = work_through(account, locations, lambda fork, location: _look(fork, job, location), stopped=stop)
+    if not yes or stop.is_set():
         results = [result or Result(place, State.NOT_BEGUN) for place, result in zip(locations, looked, strict=True)]
-        for result in _newest_of_each_key(results):
+        told = [_not_begun(result) if yes else result for result in _newest_of_each_key(results)]
+        for result in told:
             show(result)
-        return _newest_of_each_key(results)
+        return told
     planned = _newest_of_each_key([result for result in looked if result is not None])
     done = work_through(
         account,
         planned,
         lambda fork, result: _do(fork, job, result, is_stale=len(planned) > 1),
         lambda _, result: show(result),
+        stop,
     )
     return [result or replace(plan, state=State.NOT_BEGUN) for plan, result in zip(planned, done, strict=True)]
+
+
+def _not_begun(result: Result) -> Result:
+    """What was to be done, and was only looked at."""
+    return replace(result, state=State.NOT_BEGUN) if result.state is State.WOULD else result
 
 
 def _look(account: Account, job: Job, location: str) -> Result:

@@ -375,10 +375,11 @@ def test_a_copy_full_of_other_tags_is_told(ledgered: Ledgered) -> None:
 
 
 class Interrupting:
-    """Ctrl-C comes when so many copies have been made."""
+    """Ctrl-C comes after so many calls of that kind; by itself, when so many copies have been made."""
 
-    def __init__(self, after: int) -> None:
+    def __init__(self, after: int, operation: str = "CompleteMultipartUpload") -> None:
         self._left = after
+        self._operation = operation
 
     def before(self, call: Any) -> Fault | None:  # noqa: ANN401
         """Nothing."""
@@ -387,7 +388,7 @@ class Interrupting:
 
     def after(self, call: Any, status: int) -> None:  # noqa: ANN401
         """Count."""
-        if call.operation == "CompleteMultipartUpload" and status == 200:
+        if call.operation == self._operation and status == 200:
             self._left -= 1
             if not self._left:
                 signal.raise_signal(signal.SIGINT)
@@ -413,6 +414,20 @@ def test_after_ctrl_c_it_says_what_was_done_and_goes_on(ledgered: Ledgered, tmp_
     assert sorted(cloud.keys("uploads")) == sorted(held)
     assert states(told).count("is back already") == len(done)
     assert len(releases(cloud)) == len(held)
+
+
+@pytest.mark.parametrize("many", [1, 2, 20])
+def test_ctrl_c_before_the_first_restore_leaves_all_to_begin(ledgered: Ledgered, many: int) -> None:
+    """Also where all were being looked at. Nothing `would` be done: it was said to do it."""
+    cloud = ledgered.cloud
+    held = hold(cloud, *(f"{number}.png" for number in range(many)))
+    cloud.oss.observer = Interrupting(1, "HeadObject")
+    result = run("restore", *held.values(), *REASON, "--yes", code=1)
+    cloud.oss.observer = cloud.watcher
+    assert result.output.count("not begun") >= 1
+    assert "would" not in result.output
+    assert "add --yes" not in result.output
+    assert (cloud.keys("uploads"), releases(cloud)) == ([], [])
 
 
 def test_a_newer_upload_that_comes_while_others_are_restored_stays(ledgered: Ledgered) -> None:
