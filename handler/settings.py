@@ -134,7 +134,8 @@ def _calls_a_second(env: Mapping[str, str], mistakes: list[str]) -> float:
 def _endpoint(env: Mapping[str, str], name: str, mistakes: list[str]) -> str | None:
     value = env.get(name, "")
     if value and not is_url(value):
-        mistakes.append(f"{name}: {value!r} is no URL; one like https://oss-ap-southeast-1.aliyuncs.com would be right")
+        host = {"OSS_ENDPOINT": "oss-ap-southeast-1", "GREEN_ENDPOINT": "green-cip.ap-southeast-1"}[name]
+        mistakes.append(f"{name}: {value!r} is no URL; one like https://{host}.aliyuncs.com would be right")
     return value or None
 
 
@@ -142,12 +143,19 @@ def _custom_domains(env: Mapping[str, str], mistakes: list[str]) -> dict[str, st
     """`BUCKET=URL`, with commas. A domain is mapped to one bucket ("Access OSS through a custom domain name")."""
     domains: dict[str, str] = {}
     for text in filter(None, map(str.strip, env.get("OSS_CUSTOM_DOMAINS", "").split(","))):
-        bucket, _, url = text.partition("=")
-        if not bucket or not is_url(url) or urlsplit(url).path.strip("/"):
+        bucket, _, url = map(str.strip, text.partition("="))
+        if "@" in url:  # what stands before it may be a password
+            mistakes.append(f"OSS_CUSTOM_DOMAINS: the URL for {bucket!r} has a user in it; name the domain alone")
+        elif not bucket or not is_url(url) or re.search(r"[?#]", url) or urlsplit(url).path.strip("/"):
             right = "BUCKET=URL, such as my-uploads=https://pictures.example.com"
             mistakes.append(f"OSS_CUSTOM_DOMAINS: {text!r} is no bucket with the URL of its domain; {right}")
         elif domains.setdefault(bucket, url.rstrip("/")) != url.rstrip("/"):
             mistakes.append(f"OSS_CUSTOM_DOMAINS: {bucket!r} has two domains; name one")
+    mistakes += [
+        f"OSS_CUSTOM_DOMAINS: {domain!r} is of {' and '.join(map(repr, buckets))}; a domain leads to one bucket"
+        for domain in dict.fromkeys(domains.values())
+        if len(buckets := [bucket for bucket, url in domains.items() if url == domain]) > 1
+    ]
     watched = [name.strip() for name in env.get("WATCHED_BUCKETS", "").split(",")]
     strangers = [bucket for bucket in domains if bucket not in watched]
     unwatched = "is not in WATCHED_BUCKETS, so nothing of it is judged"
@@ -159,9 +167,9 @@ def is_url(value: str) -> bool:
     """Whether it is the address of a server, over HTTP or HTTPS."""
     try:
         url = urlsplit(value)
-    except ValueError:
+        return url.scheme in {"https", "http"} and bool(url.hostname) and url.port != 0
+    except ValueError:  # of brackets, or of a port that is no number
         return False
-    return url.scheme in {"https", "http"} and bool(url.hostname)
 
 
 def _one_of(env: Mapping[str, str], name: str, words: tuple[str, ...], default: str, mistakes: list[str]) -> str:

@@ -78,7 +78,16 @@ def test_limit_of_calls_that_is_none_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["pictures.example.com", "uploads=pictures.example.com", "=https://a.b", "uploads=https://a.b/c", "uploads"]
+    "text",
+    [
+        "pictures.example.com",
+        "uploads=pictures.example.com",
+        "=https://a.b",
+        "uploads=https://a.b/c",
+        "uploads",
+        "uploads=https://a.b?c",
+        "uploads=https://a.b:c",
+    ],
 )
 def test_custom_domain_that_is_none_is_refused(text: str) -> None:
     """With the value, and with what would be right."""
@@ -91,8 +100,24 @@ def test_custom_domains_are_one_for_each_watched_bucket() -> None:
     """A second one, and one of another bucket, are slips."""
     two = mistakes(NEEDED | {"OSS_CUSTOM_DOMAINS": "uploads=https://a.b,uploads=https://c.d"})
     assert two == ["OSS_CUSTOM_DOMAINS: 'uploads' has two domains; name one"]
+    shared = mistakes({**NEEDED, "WATCHED_BUCKETS": "a,b", "OSS_CUSTOM_DOMAINS": "a=https://a.b, b = https://a.b/"})
+    assert shared == ["OSS_CUSTOM_DOMAINS: 'https://a.b' is of 'a' and 'b'; a domain leads to one bucket"]
     other = mistakes(NEEDED | {"OSS_CUSTOM_DOMAINS": "upload=https://a.b"})
     assert other == ["OSS_CUSTOM_DOMAINS: 'upload' is not in WATCHED_BUCKETS, so nothing of it is judged"]
+
+
+def test_no_password_in_a_custom_domain_is_repeated() -> None:
+    """The bucket says which one is meant."""
+    said = mistakes(NEEDED | {"OSS_CUSTOM_DOMAINS": "uploads=https://me:secret@a.b"})
+    assert said == ["OSS_CUSTOM_DOMAINS: the URL for 'uploads' has a user in it; name the domain alone"]
+
+
+@pytest.mark.parametrize("name", ["OSS_ENDPOINT", "GREEN_ENDPOINT"])
+def test_the_right_endpoint_is_one_of_that_service(name: str) -> None:
+    """Whoever copies it asks the service that the setting is for."""
+    [said] = mistakes(NEEDED | {name: "host.example"})
+    asked = {"OSS_ENDPOINT": "oss-", "GREEN_ENDPOINT": "green-cip."}
+    assert f"one like https://{asked[name]}ap-southeast-1.aliyuncs.com would be right" in said
 
 
 def test_public_endpoint_follows_the_region() -> None:
@@ -135,6 +160,7 @@ def test_all_mistakes_are_said_at_once() -> None:
         ("MAX_DELIVERIES", "4" * 5000),
         ("OSS_ENDPOINT", "oss-ap-southeast-1.aliyuncs.com"),
         ("OSS_ENDPOINT", "https://"),
+        ("OSS_ENDPOINT", "https://oss.example:https"),
         ("OSS_ENDPOINT", "https://[::1"),
         ("OSS_ENDPOINT", "ftp://oss.aliyuncs.com"),
         ("GREEN_ENDPOINT", "green-cip.ap-southeast-1.aliyuncs.com"),
