@@ -56,10 +56,11 @@ def put_off(names: tuple[str, ...] = NEVER_USED) -> Iterator[None]:
     """
     stand_ins = {name: Later(name) for name in names if name not in sys.modules}
     sys.modules.update(stand_ins)
-    Later.is_importing = True
+    was_importing, Later.is_importing = Later.is_importing, True
     try:
         yield
     finally:
-        Later.is_importing = False
-        for name in stand_ins:
-            del sys.modules[name]
+        Later.is_importing = was_importing
+        for name, stand_in in stand_ins.items():
+            if sys.modules.get(name) is stand_in:  # or else the real one came meanwhile
+                del sys.modules[name]

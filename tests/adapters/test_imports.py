@@ -79,6 +79,25 @@ def test_what_is_there_already_stays(names: tuple[str, ...]) -> None:
     assert sdk.Thing is heavy.Thing
 
 
+def test_a_second_one_within_leaves_the_first_as_it_was(names: tuple[str, ...]) -> None:
+    """What is imported after it is stood for still, and real once both are over."""
+    with put_off(names):
+        with put_off(names[1:]):
+            pass
+        sdk = import_module("sdk")
+        assert isinstance(sdk.Thing, Later)
+    assert isinstance(sdk.late()[0], import_module("heavy").Thing)
+
+
+def test_the_real_one_that_came_meanwhile_stays(names: tuple[str, ...]) -> None:
+    """Whoever forgets the stand-in and imports again, within, keeps what he got."""
+    with put_off(names):
+        del sys.modules["heavy"], sys.modules["heavy.inner"]
+        heavy = import_module("heavy")
+    assert sys.modules["heavy"] is heavy
+    assert heavy.twice(2) == 4
+
+
 def test_an_import_that_fails_leaves_nothing_behind(names: tuple[str, ...]) -> None:
     """The error goes on as it is, and what is imported afterwards is real."""
     with pytest.raises(ModuleNotFoundError, match="no_such_sdk"), put_off(names):
