@@ -52,7 +52,8 @@ class Later(ModuleType):
 def put_off(names: tuple[str, ...] = NEVER_USED) -> Iterator[None]:
     """Within this, each of these modules that is not there yet is not imported but stood for.
 
-    Afterwards `sys.modules` knows nothing of it: whoever else imports one gets the real one.
+    Afterwards `sys.modules` knows nothing of it: whoever else imports one gets the real one. Meanwhile no other thread
+    may: it would get the stand-in, and be told that it is no package.
     """
     stand_ins = {name: Later(name) for name in names if name not in sys.modules}
     sys.modules.update(stand_ins)
