@@ -10,7 +10,7 @@ from handler.errors import BadSettings
 from handler.policy.tree import Path, Remark
 from handler.settings import Settings
 from scripts.deploy.template.bus import EVERY_BUCKET
-from scripts.deploy.template.names import BUCKET_RULE, QUEUE, ROLE, is_bucket, is_unknown
+from scripts.deploy.template.names import BUCKET_RULE, FUNCTION_NAME, NAME_RULE, QUEUE, ROLE, is_bucket, is_unknown
 from scripts.deploy.template.network import check_network
 from scripts.deploy.template.reader import TemplateReader
 from scripts.deploy.template.shape import AsyncShape, FunctionShape, TemplateShape
@@ -48,6 +48,8 @@ def find_mistakes(shape: TemplateShape, reader: TemplateReader) -> Iterator[Rema
 def _check_function(props: FunctionShape, path: Path, reader: TemplateReader) -> Iterator[Remark]:
     if not is_unknown(props.region):
         yield from check_region(props.region, (*path, "region"))
+    if isinstance(props.functionName, str) and not FUNCTION_NAME.fullmatch(props.functionName):
+        yield _error((*path, "functionName"), f"{props.functionName!r} is no name of a function; {NAME_RULE} 64")
     yield from check_sizes(props, path)
     yield from _check_sections(props, path, reader)
     yield from _check_code(props, (*path, "code"))
@@ -142,7 +144,7 @@ def _check_env(props: FunctionShape, path: Path, reader: TemplateReader) -> Iter
         yield from _tell_settings(str(error), env, path)
         return
     triggers = (*path[:-1], "triggers")
-    if triggers in reader.places and triggers not in reader.open:
+    if reader.has(triggers) and triggers not in reader.open:
         yield from _check_watched(props, watched, (*path, "WATCHED_BUCKETS"))
 
 
@@ -224,7 +226,7 @@ def _arns(props: FunctionShape, path: Path) -> Iterator[tuple[Path, str]]:
 
 def _missing(reader: TemplateReader, path: Path, name: str, why: str) -> Iterator[Remark]:
     """Say that a section is missing, unless it is there and was refused for its shape."""
-    if (*path, name) not in reader.places:
+    if not reader.has((*path, name)):
         yield _error((*path, name), f"{name!r} is missing: {why}")
 
 

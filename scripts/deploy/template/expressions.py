@@ -62,6 +62,11 @@ class Filler:
                 return self._fill_text(node, path)
 
     def _fill_text(self, node: Scalar, path: Path) -> Node:
+        if path == ("access",):  # tried: it is taken as it stands
+            if OPEN in node.text:
+                message = f"{node.text!r}: Serverless Devs puts nothing in its place; write the name of your keys out"
+                self.remarks.append(Remark("warning", path, message))
+            return node
         whole = _EXPRESSION.fullmatch(node.text)
         if whole:  # a number stays a number, a list a list
             value = self._value(whole[1].strip(), node.place, path)
@@ -72,6 +77,8 @@ class Filler:
             return value.text if isinstance(value, Scalar) else found[0]
 
         text = _EXPRESSION.sub(text_of, node.text)
+        if "}" not in node.text.rpartition(OPEN)[2] and OPEN in node.text and "actions" not in path:
+            self._remark(path, f"{node.text!r} has a ${{ without its }}; close it, as in ${{vars.region}}")
         return node if text == node.text else replace(node, text=text, kind="text")
 
     def _value(self, expression: str, place: Place, path: Path) -> Node | None:

@@ -13,6 +13,10 @@ _BUCKET = r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]"
 _ACCOUNT = r"[0-9]{16}"
 _REGION = r"[a-z]{2}-[a-z]+(?:-[a-z0-9]+)*"
 _ROLE_NAME = r"[A-Za-z0-9.@_-]{1,64}"
+# "functionName" and "triggerName" of the API reference (CreateFunctionInput, CreateTriggerInput).
+FUNCTION_NAME = re.compile(rf"[A-Za-z_][A-Za-z0-9_-]{{0,63}}|.*{_UNKNOWN}.*")
+TRIGGER_NAME = re.compile(rf"[A-Za-z_][A-Za-z0-9_-]{{0,127}}|.*{_UNKNOWN}.*")
+NAME_RULE = "letters, digits, - and _, no digit and no - at the beginning, at most"
 # The component completes a bare name of a role with the account (`completionArn` in fc3's src/base.ts).
 ROLE = re.compile(rf"acs:ram::({_ACCOUNT}|{_UNKNOWN}):role/({_ROLE_NAME}|{_UNKNOWN})|{_ROLE_NAME}|{_UNKNOWN}")
 SOURCE = re.compile(rf"acs:oss:({_REGION}|{_UNKNOWN}):({_ACCOUNT}|{_UNKNOWN}):({_BUCKET}|{_UNKNOWN})|{_UNKNOWN}")

@@ -10,14 +10,16 @@ from typing import Any
 from msgspec import UNSET, Struct, inspect
 
 from handler.policy.reader import ShapeReader
-from handler.policy.tree import Entries, Node, Path, Remark, Scalar, suggest
+from handler.policy.tree import Entries, Items, Node, Path, Remark, Scalar, suggest
 from scripts.deploy.template.expressions import is_open
+from scripts.deploy.template.slips import find_home
 
 _NAMES = FilePath(__file__).with_name("fc3.txt")
 _TEMPLATE_KEYS = ("edition", "name", "access", "vars", "resources", "actions", "flow", "template", "extend", "env")
 _RESOURCE_KEYS = ("component", "props", "actions", "access", "extend")
 _ACTION = re.compile(r"(pre|post|success|fail|complete)-.+|\$\{.*")
 _ACTIONS = ("pre-deploy", "post-deploy", "success-deploy", "fail-deploy", "complete-deploy", "pre-remove")
+_STEPS = ("run", "component", "plugin")  # what an action does ("actions" in docs/zh/yaml.md of Serverless Devs)
 _SLIP = 0.8  # as alike as `label` and `labels`
 _AUTOMATIC = ("logConfig", "vpcConfig", "vSwitchIds")  # what the component makes, where `auto` stands for it
 
@@ -26,19 +28,26 @@ class TemplateReader(ShapeReader):
     """Reads one template.
 
     `open` are the places whose value is not known here, or was refused: UNSET in the result, whatever its default.
-    `words` are what stands in the place of a section, such as `auto`.
+    `words` are what stands in the place of a section, such as `auto`. `empty` are keys without a value, which
+    Serverless Devs takes away (parse-spec, get-inputs); `meant` is which place an unknown key was meant for.
     """
 
     def __init__(self) -> None:
         super().__init__(None)
         self.open: set[Path] = set()
         self.words: dict[Path, str] = {}
+        self.empty: set[Path] = set()
+        self.meant: dict[Path, Path] = {}
+
+    def has(self, path: Path) -> bool:
+        """Whether something stands there, right or wrong."""
+        return path in self.places and path not in self.empty
 
     def _read(self, node: Node, kind: inspect.Type, path: Path) -> Any:  # noqa: ANN401 - its type is in `kind`
         bare = kind.type if isinstance(kind, inspect.Metadata) else kind
         if is_open(node) and not isinstance(bare, inspect.StrType):
             return self._leave(node, path)
-        if path and path[-1] in _AUTOMATIC and isinstance(node, Scalar) and node.text.startswith("auto"):
+        if path and path[-1] in _AUTOMATIC and isinstance(node, Scalar) and _is_automatic(node.text):
             self.words[path] = node.text
             return self._leave(node, path)
         if isinstance(node, Entries) and path[-1:] == ("code",):  # a package that lies in a bucket already
@@ -60,6 +69,13 @@ class TemplateReader(ShapeReader):
                 setattr(read, field.name, UNSET)
         return read
 
+    def _miss_required(self, fields: dict[str, inspect.Field], present: set[str], path: Path) -> None:
+        super()._miss_required(fields, present, path)
+        for name, field in fields.items():
+            if field.required and (*path, name) in self.empty:
+                message = f'{name!r} is missing: nothing stands here; write its value, "" where it may be empty'
+                self._refuse((*path, name), message)
+
     def _leave(self, node: Node, path: Path) -> Any:  # noqa: ANN401 - see above
         self.places[path] = node.place
         self.open.add(path)
@@ -71,8 +87,8 @@ class TemplateReader(ShapeReader):
         inner = (*path, key.text)
         self.places[inner] = self.key_places[inner] = key.place
         if _is_empty(value):
-            return  # Serverless Devs takes away what is empty (parse-spec, get-inputs)
-        if key.text in fields:
+            self.empty.add(inner)
+        elif key.text in fields:
             super()._read_field(key, value, fields, path, values)
         else:
             self._pass_over(key.text, inner, fields)
@@ -91,19 +107,41 @@ class TemplateReader(ShapeReader):
         known = _known_names(path[:-1])
         if known is None or name in known:
             return
-        meant = get_close_matches(name, [*fields, *sorted(known - set(fields))], n=1, cutoff=_SLIP)
-        if meant or len(path) > 1:  # at the top anchors are kept under any name
-            hint = f"; did you mean {meant[0]!r}" if meant else ""
-            message = f"unknown key {name!r}{hint}; Serverless Devs and its component pass over it, as far as we know"
-            self.remarks.append(Remark("warning", path, message))
+        alike = get_close_matches(name, [*fields, *sorted(known - set(fields))], n=1, cutoff=_SLIP)
+        home = None if alike else find_home(path, _read_names())
+        if not alike and home is None and len(path) == 1:
+            return  # at the top anchors are kept under any name
+        hint = ""
+        if alike:
+            hint, self.meant[path] = f"; did you mean {alike[0]!r}", (*path[:-1], alike[0])
+        elif home is not None:
+            hint, self.meant[path] = f"; it belongs under {home[-2]!r}", home
+        message = f"unknown key {name!r}{hint}; Serverless Devs and its component pass over it, as far as we know"
+        self.remarks.append(Remark("warning", path, message))
 
     def _look_at_actions(self, actions: Entries, path: Path) -> None:
-        for key, _ in actions.entries:
+        for key, steps in actions.entries:
             inner = (*path, key.text)
+            self._look_at_steps(steps, inner)
             self.places[inner] = key.place
             if not _ACTION.fullmatch(key.text):
                 message = f"unknown action {key.text!r}{suggest(key.text, _ACTIONS)}; it is never run"
                 self.remarks.append(Remark("warning", inner, message))
+
+    def _look_at_steps(self, steps: Node, path: Path) -> None:
+        for number, step in enumerate(steps.items if isinstance(steps, Items) else ()):
+            names = [key.text for key, _ in step.entries] if isinstance(step, Entries) else list(_STEPS)
+            if not any(name in _STEPS for name in names):
+                inner = (*path, number)
+                self.places[inner] = step.place
+                hints = [hint for name in names if "did you mean" in (hint := suggest(name, _STEPS))]
+                message = f"nothing is run here{hints[0] if hints else ''}; a step has one of {', '.join(_STEPS)}"
+                self.remarks.append(Remark("warning", inner, message))
+
+
+def _is_automatic(text: str) -> bool:
+    """As the component asks (`isAuto` in its src/utils): in any case, and with settings of its own behind a |."""
+    return text.partition("|")[0].lower() == "auto"
 
 
 def _is_empty(node: Node) -> bool:

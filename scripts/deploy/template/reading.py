@@ -16,6 +16,7 @@ from scripts.deploy.template.merging import read_merged
 from scripts.deploy.template.reader import TemplateReader
 from scripts.deploy.template.resources import merge, move, pick_ours
 from scripts.deploy.template.shape import FunctionShape, TemplateShape
+from scripts.deploy.template.slips import join_slips
 from scripts.deploy.template.variables import check_variables
 
 _SETTING = re.compile(r"""\s*(?:export\s+)?(\w+)\s*=\s*(['"]?)(.*?)\2\s*""")
@@ -78,7 +79,7 @@ def check_template(text: bytes, file: str, env: Mapping[str, str], folder: Path 
     remarks += [*more, *reader.remarks]
     said = {remark.path for remark in remarks}  # what is wrong in itself need not make sense too
     remarks += [remark for remark in find_mistakes(shape, reader) if remark.path not in said]
-    problems += [_locate(remark, reader, file) for remark in _once(remarks)]
+    problems += [_locate(remark, reader, file) for remark in join_slips([*_once(remarks)], reader.meant)]
     ordered = tuple(sorted(problems, key=lambda problem: (problem.line, problem.column, problem.message)))
     for name, resource in (shape.resources or {}).items():  # UNSET where it does not fit
         if not isinstance(resource.props, UnsetType):

@@ -8,7 +8,7 @@ from msgspec import UnsetType
 from handler.policy.tree import Path, Remark, suggest
 from scripts.deploy.template.bus import EVERY_BUCKET, buckets_of_rule, check_bus
 from scripts.deploy.template.events import check_event
-from scripts.deploy.template.names import ROLE, SOURCE, is_unknown
+from scripts.deploy.template.names import NAME_RULE, ROLE, SOURCE, TRIGGER_NAME, is_unknown
 from scripts.deploy.template.reader import TemplateReader
 from scripts.deploy.template.shape import FunctionShape, TriggerConfigShape, TriggerShape
 
@@ -46,8 +46,10 @@ def buckets_of(trigger: TriggerShape) -> frozenset[str] | None:
             return buckets_of_rule(trigger.triggerConfig)
         case kind if kind in _OTHERS or kind == "http":
             return frozenset()
-        case _:
+        case kind if kind in _TYPES or (isinstance(kind, str) and is_unknown(kind)):
             return None
+        case _:
+            return frozenset({EVERY_BUCKET})  # told as no kind of trigger
 
 
 def native_triggers(props: FunctionShape) -> Iterator[tuple[int, str, tuple[str, str]]]:
@@ -74,6 +76,9 @@ def key_filter(trigger: TriggerShape) -> tuple[str, str] | None:
 def _check_trigger(props: FunctionShape, trigger: TriggerShape, path: Path, reader: TemplateReader) -> Iterator[Remark]:
     kind, config = trigger.triggerType, trigger.triggerConfig
     place = (*path, "triggerType")
+    if isinstance(trigger.triggerName, str) and not TRIGGER_NAME.fullmatch(trigger.triggerName):
+        message = f"{trigger.triggerName!r} is no name of a trigger; {NAME_RULE} 128"
+        yield Remark("error", (*path, "triggerName"), message)
     if kind == "oss":
         yield from _check_native(props, trigger, path, reader)
     elif kind == "eventbridge" and not isinstance(config, UnsetType):
@@ -89,7 +94,7 @@ def _check_trigger(props: FunctionShape, trigger: TriggerShape, path: Path, read
         yield Remark("warning", place, message)
     elif not is_unknown(kind):
         yield Remark("error", place, f"unknown trigger {kind!r}{suggest(kind, _TYPES)}")
-    if isinstance(config, UnsetType) and (*path, "triggerConfig") not in reader.places:
+    if isinstance(config, UnsetType) and not reader.has((*path, "triggerConfig")):
         yield Remark("error", (*path, "triggerConfig"), "'triggerConfig' is missing: what fires the trigger")
     if trigger.qualifier != "LATEST" and not is_unknown(trigger.qualifier):
         message = f"it calls {trigger.qualifier!r}, which a deployment does not change; LATEST is what is deployed"
@@ -118,19 +123,19 @@ def _check_native(props: FunctionShape, trigger: TriggerShape, path: Path, reade
 
 
 def _check_config(config: TriggerConfigShape, path: Path, reader: TemplateReader) -> Iterator[Remark]:
-    if (*path, "events") not in reader.places:
+    if not reader.has((*path, "events")):
         yield Remark("error", (*path, "events"), "'events' is missing: what fires the trigger")
     for number, event in enumerate(config.events):
         if isinstance(event, str):
             yield from check_event(event, (*path, "events", number))
     place = (*path, "filter")
     if isinstance(config.filter, UnsetType):
-        if place not in reader.places:
+        if not reader.has(place):
             yield Remark("error", place, '\'filter\' is missing: key: {prefix: "", suffix: ""} for every key')
         return
     key = config.filter.key
     if isinstance(key, UnsetType):
-        if (*place, "key") not in reader.places:
+        if not reader.has((*place, "key")):
             yield Remark("error", (*place, "key"), '\'key\' is missing: {prefix: "", suffix: ""} for every key')
         return
     for name, text in (("prefix", key.prefix), ("suffix", key.suffix)):

@@ -45,7 +45,7 @@ MISTAKES: dict[str, tuple[tuple[tuple[str, str], ...], str]] = {
     "a mistyped filter key": ((('suffix: ""', 'sufix: ""'),), "key.sufix: unknown key 'sufix'; did you mean 'suffix'"),
     "no filter": (
         (("            filter:\n              key:", "            filtr:\n              key:"),),
-        'triggerConfig.filter: \'filter\' is missing: key: {prefix: "", suffix: ""} for every key',
+        "triggerConfig.filtr: unknown key 'filtr'; did you mean 'filter'; 'filter' is missing: key: {prefix",
     ),
     "an unknown property": (
         (("memorySize: 256", "memorysize: 256"),),
