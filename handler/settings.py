@@ -95,7 +95,7 @@ def _misspelt(env: Mapping[str, str]) -> list[str]:
     import difflib  # noqa: PLC0415  (costs cold start, and is needed only where a setting is unknown)
 
     unknown = [name for name in env if name not in NAMES]
-    close = [(name, difflib.get_close_matches(name, NAMES, n=1, cutoff=0.85)) for name in sorted(unknown)]
+    close = [(name, difflib.get_close_matches(name.upper(), NAMES, n=1, cutoff=0.85)) for name in sorted(unknown)]
     return [f"{name}: unknown setting; did you mean {match[0]}?" for name, match in close if match]
 
 

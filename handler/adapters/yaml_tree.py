@@ -122,7 +122,7 @@ class _Composer:
         self._loader.get_event()  # the end of the document
         if not self._loader.check_event(yaml.StreamEndEvent):
             place = _place(self._loader.peek_event().start_mark)
-            raise Unreadable(place, "a second document; a file holds one policy, remove the line ---")
+            raise Unreadable(place, "a second document; a file holds one, remove the line ---")
         return tree
 
     def _read_node(self, path: Path) -> Node:

@@ -149,10 +149,14 @@ class ShapeReader:
 
     def _read_number(self, node: Scalar, kind: Any, path: Path, extra: dict[str, Any]) -> Any:  # noqa: ANN401 - see above
         if node.kind not in {"int", "float"}:
-            advice = "; write it without quotes" if _DECIMAL.fullmatch(node.text) else _advise(node.text, kind, extra)
+            advice = (
+                "; write it without quotes" if _DECIMAL.fullmatch(node.text) else self._advise(node.text, kind, extra)
+            )
             return self._refuse(path, f"{node.text!r} is {_READ_AS[node.kind]}, not a number{advice}")
         if not _DECIMAL.fullmatch(node.text):
-            return self._refuse(path, f"{_quote(node.text)} is not a plain number{_advise(node.text, kind, extra)}")
+            return self._refuse(
+                path, f"{_quote(node.text)} is not a plain number{self._advise(node.text, kind, extra)}"
+            )
         if isinstance(kind, inspect.IntType) and node.kind != "int":
             return self._refuse(path, f"{node.text!r} is not a whole number{_join(extra)}")
         number = float(node.text) if isinstance(kind, inspect.FloatType) else int(node.text)
@@ -161,6 +165,14 @@ class ShapeReader:
         if too_low or too_high:
             return self._refuse(path, f"{node.text} is too {'low' if too_low else 'high'}{_join(extra)}")
         return number
+
+    def _advise(self, text: str, kind: Any, extra: dict[str, Any]) -> str:  # noqa: ANN401 - one of two number types
+        """The number that was meant, before what is right in general."""
+        from handler.policy import foreign  # noqa: PLC0415 - costs cold start, and only a wrong policy needs it
+
+        number = foreign.read_size(text) if isinstance(kind, inspect.IntType) else foreign.read_confidence(text)
+        is_fit = number is not None and (kind.lt is None or float(number) < kind.lt)
+        return f"; write {number} if that is meant{_join(extra)}" if is_fit else _join(extra)
 
     def _read_text(self, node: Scalar, kind: Any, path: Path, extra: dict[str, Any]) -> Any:  # noqa: ANN401 - see above
         if node.kind == "null":
@@ -236,15 +248,6 @@ def _quote(text: str) -> str:
 
 def _join(extra: dict[str, Any]) -> str:
     return f"; {extra['right']}" if "right" in extra else ""
-
-
-def _advise(text: str, kind: Any, extra: dict[str, Any]) -> str:  # noqa: ANN401 - one of two number types
-    """The number that was meant, before what is right in general."""
-    from handler.policy import foreign  # noqa: PLC0415 - costs cold start, and only a wrong policy needs it
-
-    number = foreign.read_size(text) if isinstance(kind, inspect.IntType) else foreign.read_confidence(text)
-    is_fit = number is not None and (kind.lt is None or float(number) < kind.lt)
-    return f"; write {number} if that is meant{_join(extra)}" if is_fit else _join(extra)
 
 
 def _as_list(node: Node) -> str:

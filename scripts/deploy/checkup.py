@@ -16,7 +16,7 @@ from handler.policy.tree import Problem
 from handler.settings import Settings
 from scripts.deploy.package.wheels import CannotPackage, require_python
 from scripts.deploy.template.names import is_unknown
-from scripts.deploy.template.policy import examine_policy
+from scripts.deploy.template.policy import NamedPolicy, examine_policy
 from scripts.deploy.template.reading import Template, load_template
 from scripts.deploy.template.shape import FunctionShape
 from scripts.deploy.template.triggers import native_triggers
@@ -73,10 +73,23 @@ def _examine_function(template: Template, function: FunctionShape, file: Path) -
     yield from _examine_reservation(template, function, settings)
     named = examine_policy(template, file.parent)
     if named is not None:
-        yield from map(_of_problem, named.problems)
+        yield from _examine_policy(template, named)
     if named is not None and named.policy is not None:
         yield from _examine_loop(template, function, named.policy)
         yield from _examine_scope(template, function, named.policy)
+
+
+def _examine_policy(template: Template, named: NamedPolicy) -> Iterator[Diagnosis]:
+    """What is wrong with it; of a bucket that it takes from the template, there, and not a second time."""
+    is_taken = b"${QUARANTINE_BUCKET}" in named.text
+    for problem in named.problems:
+        if problem.path != "quarantine.bucket" or not is_taken:
+            yield _of_problem(problem)
+            continue
+        message = f"{problem.path}: {problem.message} ({problem.file}:{problem.line})"
+        place = template.problem("environmentVariables.QUARANTINE_BUCKET", message)
+        if not any((each.line, each.column) == (place.line, place.column) for each in template.problems):
+            yield Diagnosis(problem.severity, str(place))
 
 
 def _examine_endpoints(template: Template, function: FunctionShape, settings: Settings) -> Iterator[Diagnosis]:
@@ -120,7 +133,7 @@ def _examine_links(template: Template, function: FunctionShape, settings: Settin
 
 def _examine_suffixes(template: Template, function: FunctionShape) -> Iterator[Diagnosis]:
     for number, _, key in native_triggers(function):
-        if key[1]:
+        if key[1] and not _WILDCARD.search(key[1]):  # that is told as a mistake
             message = (
                 f"only keys that end in {key[1]!r} are judged; whoever names a file otherwise is not: leave it empty"
             )

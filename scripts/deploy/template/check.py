@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from handler.errors import BadSettings
 from handler.policy.tree import Path, Remark
-from handler.settings import Settings
+from handler.settings import MOST_DELIVERIES, Settings
 from scripts.deploy.template.bus import EVERY_BUCKET
 from scripts.deploy.template.names import BUCKET_RULE, FUNCTION_NAME, NAME_RULE, QUEUE, ROLE, is_bucket, is_unknown
 from scripts.deploy.template.network import check_network
@@ -30,6 +30,9 @@ _GLUED = (
 _MADE_LINE_BY_LINE = "auto|logBeginRule=None"
 _ACCOUNT_OF = re.compile(r"acs:\w+:[^:]*:([0-9]{16}):.*", re.DOTALL)
 _MOST_ENV_BYTES = 4096
+_SLIP = re.compile(r"unknown setting; did you mean (\w+)\?")
+_DELIVERIES = frozenset(map(str, range(1, MOST_DELIVERIES + 1)))
+_KEYS = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN")
 _A_QUEUE = "acs:mns:REGION:ACCOUNT:/queues/NAME/messages"
 
 
@@ -97,7 +100,7 @@ def _check_async(props: FunctionShape, config: AsyncShape, path: Path, reader: T
     if not isinstance(retries, int):
         return
     said = props.environmentVariables.get("MAX_DELIVERIES") if props.environmentVariables else None
-    if said and said.isdigit() and int(said) != retries + 1:
+    if said in _DELIVERIES and int(said) != retries + 1:  # any other number is told as such
         message = f"{retries} retries are {retries + 1} deliveries, and MAX_DELIVERIES says {said}; make them agree"
         yield _error((*path, "maxAsyncRetryAttempts"), message)
     least_s = (retries + 1) * props.timeout if isinstance(props.timeout, int) else 0
@@ -127,9 +130,7 @@ def _check_env(props: FunctionShape, path: Path, reader: TemplateReader) -> Iter
     env = props.environmentVariables
     if isinstance(env, UnsetType):
         return
-    for name in env:
-        if name.startswith("FC_"):
-            yield _error((*path, name), f"{name!r}: names that begin with FC_ are reserved, and removed; rename it")
+    yield from _check_names(env, path)
     size_bytes = sum(len(name.encode()) + len(value.encode()) for name, value in env.items())
     if size_bytes > _MOST_ENV_BYTES:
         yield _error(path, f"{size_bytes} bytes of environment; Function Compute takes {_MOST_ENV_BYTES}")
@@ -148,21 +149,34 @@ def _check_env(props: FunctionShape, path: Path, reader: TemplateReader) -> Iter
         yield from _check_watched(props, watched, (*path, "WATCHED_BUCKETS"))
 
 
+def _check_names(env: dict[str, str], path: Path) -> Iterator[Remark]:
+    for name in env:
+        if name.startswith("FC_"):
+            yield _error((*path, name), f"{name!r}: names that begin with FC_ are reserved, and removed; rename it")
+        if name in _KEYS:  # its value is shown nowhere
+            yield _error((*path, name), "no key belongs in this file: the function has those of its role; take it out")
+
+
 def _tell_settings(mistakes: str, env: dict[str, str], path: Path) -> Iterator[Remark]:
     """What the function itself would say of its environment when it starts; not of what is not known here."""
-    for mistake in mistakes.splitlines():
-        name, _, message = mistake.partition(": ")
-        if not is_unknown(env.get(name)):
-            found = re.fullmatch(r"unknown setting; did you mean (\w+)\?", message)
+    told = [(name, message) for name, _, message in (mistake.partition(": ") for mistake in mistakes.splitlines())]
+    meant = {found[1] for _, message in told if (found := _SLIP.fullmatch(message))}
+    for name, message in told:
+        if not is_unknown(env.get(name)) and not (name in meant and name not in env):
+            found = _SLIP.fullmatch(message)
             yield _error((*path, name), f"unknown setting {name!r}; did you mean {found[1]!r}" if found else message)
 
 
 def _check_watched(props: FunctionShape, watched: tuple[str, ...], path: Path) -> Iterator[Remark]:
     brought = [None if isinstance(trigger, UnsetType) else buckets_of(trigger) for trigger in props.triggers]
     buckets = {bucket for some in brought if some for bucket in some}
-    for bucket in watched:
-        if bucket in buckets or EVERY_BUCKET in buckets or is_unknown(bucket):
-            continue
+    strangers = sorted(buckets.difference(watched, {EVERY_BUCKET}))
+    unseen = [bucket for bucket in watched if not (bucket in buckets or EVERY_BUCKET in buckets or is_unknown(bucket))]
+    if len(strangers) == len(unseen) == 1 and None not in brought and not any(map(is_unknown, watched)):
+        message = f"a trigger below is of {strangers[0]!r}, and {unseen[0]!r} is named here; make them agree"
+        yield _error(path, message)
+        return
+    for bucket in unseen:
         if None in brought:
             message = f"whether a trigger below brings the uploads of {bucket!r} can't be read; make sure that one does"
             yield Remark("warning", path, message)
@@ -170,7 +184,7 @@ def _check_watched(props: FunctionShape, watched: tuple[str, ...], path: Path) -
             yield _error(path, f"the bucket {bucket!r} has no trigger below, so nothing of it is judged; add one")
     if any(map(is_unknown, watched)):
         return
-    for bucket in sorted(buckets.difference(watched, {EVERY_BUCKET})):
+    for bucket in strangers:
         yield _error(path, f"{bucket!r} has a trigger and is not named here: each upload there would fail; add it")
 
 
@@ -206,12 +220,14 @@ def account_of(props: FunctionShape) -> str | UnsetType:
 
 
 def _check_accounts(props: FunctionShape, path: Path) -> Iterator[Remark]:
-    """Whatever the template names lies in one account: the function's own."""
+    """Whatever the template names lies in one account: the function's own, which most of it names."""
     named = [(place, found[1]) for place, arn in _arns(props, path) if (found := _ACCOUNT_OF.fullmatch(arn))]
-    for place, account in named[1:]:
-        if account != named[0][1]:
-            message = f"the account {account!r} here, and {named[0][1]!r} in {named[0][0][-1]}; they must be one"
-            yield _error(place, message)
+    accounts = [account for _, account in named]
+    usual = max(accounts, key=accounts.count, default="")
+    for place, account in named:
+        if account != usual:
+            where = named[accounts.index(usual)][0][-1]
+            yield _error(place, f"the account {account!r} here, and {usual!r} in {where}; they must be one")
 
 
 def _arns(props: FunctionShape, path: Path) -> Iterator[tuple[Path, str]]:

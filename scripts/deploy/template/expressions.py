@@ -14,10 +14,12 @@ from handler.policy.tree import Entries, Items, Node, Path, Place, Remark, Scala
 
 OPEN = "${"
 _EXPRESSION = re.compile(r"\$\{([^{}]*)\}")
+_TWICE = re.compile(r"\$\{\{([^{}]*)\}\}")
 _PLAIN = re.compile(r"\w+(?:\.[\w-]+|\[\d+\])*")
 _KEY = re.compile(r"[\w-]+")
 # `env.init` gives a number (github.com/Serverless-Devs/Serverless-Devs/issues/874), and takes no default.
 _ENV = re.compile(r"""env(\.init)?\(\s*['"]?(\w+)['"]?\s*(?:,\s*(?:['"]([^'"]*)['"]|(\d+))\s*)?\)""")
+_OTHER_TOOLS = re.compile(r"(env|self):(?:custom\.)?([\w.-]+).*")  # of the Serverless Framework
 _HEADS = ("vars", "env", "file", "json", "path", "config", "regex", "resources", "this", "that", "credential", "cwd")
 _DEEPEST = 8  # expressions that name expressions that name expressions
 
@@ -48,6 +50,7 @@ class Filler:
         self.remarks: list[Remark] = []
         self._tree, self._env, self._unfit = tree, env, unfit
         self._under_way: list[Path] = []
+        self._missed: set[str] = set()
 
     def fill(self, node: Node, path: Path) -> Node:
         """The same tree, filled in."""
@@ -77,13 +80,23 @@ class Filler:
             return value.text if isinstance(value, Scalar) else found[0]
 
         text = _EXPRESSION.sub(text_of, node.text)
-        if "}" not in node.text.rpartition(OPEN)[2] and OPEN in node.text and "actions" not in path:
-            self._remark(path, f"{node.text!r} has a ${{ without its }}; close it, as in ${{vars.region}}")
+        if "actions" not in path:  # there it may be the shell's
+            self._check_braces(node.text, path)
         return node if text == node.text else replace(node, text=text, kind="text")
+
+    def _check_braces(self, text: str, path: Path) -> None:
+        if OPEN in text and "}" not in text.rpartition(OPEN)[2]:
+            self._remark(path, f"{text!r} has a ${{ without its }}; close it, as in ${{vars.region}}")
+        elif found := _TWICE.search(text):
+            self._remark(path, f"{found[0]!r} is no expression; write ${{{found[1].strip()}}}")
 
     def _value(self, expression: str, place: Place, path: Path) -> Node | None:
         if asked := _ENV.fullmatch(expression):
             return self._environment(asked, place, path)
+        if other := _OTHER_TOOLS.fullmatch(expression):
+            right = {"env": f"env('{other[2]}')", "self": f"vars.{other[2]}"}[other[1]]
+            self._remark(path, f"'${{{expression}}}' is no expression of Serverless Devs; write ${{{right}}}")
+            return None
         head, *rest = _KEY.findall(expression)[:40] or [""]
         if head not in _HEADS:
             self._remark(path, f"'${{{expression}}}' is no expression{suggest(head, _HEADS)}")
@@ -134,8 +147,9 @@ class Filler:
 
     def _miss_variable(self, name: str, path: Path) -> None:
         variables = find_node(self._tree, ["vars"])
-        if variables is not None and is_open(variables):
+        if name in self._missed or (variables is not None and is_open(variables)):
             return
+        self._missed.add(name)
         known = [key.text for key, _ in variables.entries] if isinstance(variables, Entries) else []
         self._remark(path, f"no variable {name!r} under vars{suggest(name, known)}; add it there")
 

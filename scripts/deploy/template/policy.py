@@ -25,6 +25,7 @@ class NamedPolicy:
     place: str
     policy: Policy | None
     problems: tuple[Problem, ...]
+    text: bytes = b""
 
 
 def examine_policy(template: Template, folder: Path) -> NamedPolicy | None:
@@ -44,7 +45,7 @@ def examine_policy(template: Template, folder: Path) -> NamedPolicy | None:
         return NamedPolicy(file, place, None, (template.problem("environmentVariables.POLICY", message),))
     values, watched = _settings(environment)
     checked = check_policy(text, str(file), values, watched)
-    return NamedPolicy(file, place, checked.policy, checked.problems)
+    return NamedPolicy(file, place, checked.policy, checked.problems, text)
 
 
 def _settings(environment: dict[str, str]) -> tuple[dict[str, str] | None, tuple[str, ...]]:

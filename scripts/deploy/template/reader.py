@@ -20,6 +20,7 @@ _RESOURCE_KEYS = ("component", "props", "actions", "access", "extend")
 _ACTION = re.compile(r"(pre|post|success|fail|complete)-.+|\$\{.*")
 _ACTIONS = ("pre-deploy", "post-deploy", "success-deploy", "fail-deploy", "complete-deploy", "pre-remove")
 _STEPS = ("run", "component", "plugin")  # what an action does ("actions" in docs/zh/yaml.md of Serverless Devs)
+_WITH_UNIT = re.compile(r"([0-9]{1,9})\s*(?:MB?|Mi|MiB|s|sec|seconds)", re.IGNORECASE)
 _SLIP = 0.8  # as alike as `label` and `labels`
 _AUTOMATIC = ("logConfig", "vpcConfig", "vSwitchIds")  # what the component makes, where `auto` stands for it
 
@@ -75,6 +76,11 @@ class TemplateReader(ShapeReader):
             if field.required and (*path, name) in self.empty:
                 message = f'{name!r} is missing: nothing stands here; write its value, "" where it may be empty'
                 self._refuse((*path, name), message)
+
+    def _advise(self, text: str, kind: Any, extra: dict[str, Any]) -> str:  # noqa: ANN401, ARG002 - the policies' has it
+        """Sizes and times stand without their unit here."""
+        found = _WITH_UNIT.fullmatch(text)
+        return f"; write {found[1]}" if found else f"; {extra['right']}" if "right" in extra else ""
 
     def _leave(self, node: Node, path: Path) -> Any:  # noqa: ANN401 - see above
         self.places[path] = node.place

@@ -21,6 +21,13 @@ def pick_ours(tree: Entries) -> tuple[Entries, list[Remark]]:
     ours = [(key, value) for key, value in functions if _is_ours(value)] if len(functions) > 1 else functions
     remarks = []
     if not ours:
+        ours = [(key, value) for key, value in whole if _is_ours(value)]
+        for key, value in ours:
+            component = find_node(value, ["component"])
+            named = component.text if isinstance(component, Scalar) else ""
+            message = f"nothing is deployed: {named!r} knows no functions of Function Compute 3.0; write fc3"
+            remarks.append(Remark("error", ("resources", key.text, "component"), message))
+    if not ours:
         message = "nothing is deployed; name the function here: component fc3, handler handler.index.handler"
         remarks.append(Remark("error", ("resources",), message))
     entries = (

@@ -81,6 +81,9 @@ def _check_value(value: Scalar, path: Path, use: Use | None) -> Iterator[Remark]
     text = value.text
     if PLACEHOLDER in text:
         yield Remark("error", path, f"{text!r} is not set yet; write your own here (the line above says what)")
+    elif value.kind == "null":
+        if use:
+            yield Remark("error", path, 'nothing stands here; write it, "" where there is none')
     elif is_open(value):
         return
     elif use and text != text.strip():

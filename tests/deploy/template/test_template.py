@@ -83,7 +83,7 @@ MISTAKES: dict[str, tuple[tuple[tuple[str, str], ...], str]] = {
     ),
     "a bucket that is not watched": (
         (("WATCHED_BUCKETS: ${vars.bucket}", "WATCHED_BUCKETS: other"),),
-        "WATCHED_BUCKETS: 'uploads' has a trigger and is not named here: each upload there would fail; add it",
+        "WATCHED_BUCKETS: a trigger below is of 'uploads', and",
     ),
     "a watched bucket without a trigger": (
         (("WATCHED_BUCKETS: ${vars.bucket}", 'WATCHED_BUCKETS: "uploads,other"'),),
@@ -213,6 +213,13 @@ def test_a_mistake_is_found(mistake: str) -> None:
     (line,) = [line for line in lines if wanted in line]
     file, number, column, _ = line.split(":", 3)
     assert (file, int(number) > 1, int(column) > 1) == ("template.yml", True, True)
+
+
+def test_no_key_of_the_file_is_repeated() -> None:
+    """Whoever wrote a key into the template is told where, and whoever reads the log of that learns nothing."""
+    lines = problems(edit_template(("LOG_LEVEL: INFO", "ALIBABA_CLOUD_ACCESS_KEY_SECRET: q1w2e3")))
+    assert "no key belongs in this file" in lines[0]
+    assert "q1w2e3" not in "".join(lines)
 
 
 def test_all_mistakes_come_at_once() -> None:
