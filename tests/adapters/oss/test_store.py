@@ -405,6 +405,19 @@ def test_links_by_a_domain_are_read_where_the_default_ones_are_refused(
     assert fetch(store.sign(found, expires_s=60)) == b"hello"
 
 
+@pytest.mark.parametrize("url", ["http://no-such-host.invalid", "http://127.0.0.1:1", "https://127.0.0.1:{port}"])
+def test_a_domain_that_does_not_answer_says_nothing_of_links(
+    connect: Connect, server: OssServer, owner: Owner, meter: Meter, url: str
+) -> None:
+    """The function's own network may be why; it counts as one call, and is not tried again."""
+    version = owner("versions").put_object("a.jpg", b"hello").versionid
+    url = url.format(port=server.endpoint.rpartition(":")[2])
+    store = connect(custom_domains={"versions": url})
+    found, before = look(store, "versions", "a.jpg", version), meter.oss
+    store.check_link(found)
+    assert meter.oss == before + 1
+
+
 def test_only_a_refusal_of_the_account_speaks_against_links(connect: Connect, server: OssServer, owner: Owner) -> None:
     """What is gone, and what may not be read, says nothing of links: an uploader can bring both about."""
     owner("uploads").put_object("a.jpg", b"hello")
