@@ -96,7 +96,7 @@ def some_text(every: Sequence[Glob], none: Sequence[Glob] = (), *, steps: int = 
     """
     globs = (*every, *none)
     alphabet = _alphabet(globs)
-    most = steps // (len(globs) * len(alphabet))
+    most = steps // max(len(globs) * len(alphabet), 1)
     start = (1,) * len(globs)
     seen = {start}
     waiting = [start]

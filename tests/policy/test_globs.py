@@ -118,6 +118,7 @@ def test_some_text_never_denies_a_text_that_there_is(first: str, second: str, no
         (["a/*"], ["a/**"], False),
         (["**"], ["*", "*/**"], False),
         (["**"], ["*.jpg"], True),
+        ([], [], True),
     ],
 )
 def test_some_text_by_example(every: list[str], none: list[str], *, there_is: bool) -> None:
