@@ -388,6 +388,7 @@ def granted(document: Document) -> frozenset[tuple[str, str]]:
     )
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("versioned_quarantine", [True, False])
 @pytest.mark.parametrize("versioned", [True, False])
 def test_the_operators_rights_bring_an_object_back(

@@ -88,6 +88,7 @@ def test_what_was_not_asked_is_said(ledgered: Ledgered) -> None:
     assert "no ledger" in both.stderr
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("deliveries", "failing"), [(1, "green"), (3, "green"), (1, "oss"), (2, "oss")])
 def test_a_status_is_the_logs_own(ledgered: Ledgered, deliveries: int, failing: str) -> None:
     """Whatever the last line of an upload says: `failed` while it is tried again, `unverified` when given up."""
@@ -105,6 +106,7 @@ def test_a_status_is_the_logs_own(ledgered: Ledgered, deliveries: int, failing: 
     assert trace["status"] in {"failed", "unverified"}
 
 
+@pytest.mark.exhaustive
 def test_a_prefix_finds_what_is_there_what_is_held_and_what_a_log_names(ledgered: Ledgered, tmp_path: Path) -> None:
     """Each with its uploads; others' keys and other buckets' never; and it says what it can't find."""
     cloud = ledgered.cloud

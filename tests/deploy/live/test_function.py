@@ -129,6 +129,7 @@ DIFFERENCES: dict[str, tuple[Callable[[Deployed], None], str]] = {
 }
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("what", DIFFERENCES)
 def test_each_difference_is_told_alone(world: World, what: str) -> None:
     """What is there, what the template says, and what to do."""

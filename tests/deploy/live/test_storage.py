@@ -235,6 +235,7 @@ SILENT_TOO: dict[str, Spoil] = {
 }
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", SILENT_TOO)
 def test_what_is_right_is_not_told(storage: Storage, name: str) -> None:
     """No false alarm."""
