@@ -1,6 +1,7 @@
 """The options of the suite, and what makes it fast."""
 
 import os
+import signal
 import socketserver
 import sys
 from typing import Any
@@ -27,6 +28,9 @@ def pytest_configure() -> None:
     """
     # For clients that are not ours. Proxies stay for pip; where one is needed for packages, it is for nothing else.
     os.environ["NETRC"] = os.devnull
+    # A shell that starts the suite in the background has it ignore Ctrl-C, and with it every command that is tried.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in ("NO_PROXY", "no_proxy"):
         os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1,localhost")))
     serve = socketserver.ThreadingMixIn.process_request_thread
