@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from scripts.cli.options import template_option
+from scripts.cli.options import out_option, template_option
 from scripts.deploy.deployment import BadDeployment, load_deployment
 from scripts.environment.making import ROOT
 from scripts.logs.alarms import SHIPPED_DELIVERIES
@@ -33,12 +33,7 @@ Examples:
     show_default=True,
     help="Whom alarms tell: the action policy of the Log Service, and the contact group of CloudMonitor, of that name.",
 )
-@click.option(
-    "--out",
-    metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Write files here instead of printing.",
-)
+@out_option
 @click.option("--write", is_flag=True, help="Write the queries and alarms into docs/operations.md, for developers.")
 def command(*, template: Path, notify: str, out: Path | None, write: bool) -> None:
     """Write the index, the queries, the alarms and the dashboard of the function's log.

@@ -24,6 +24,14 @@ template_option = click.option(
 )
 
 
+out_option = click.option(
+    "--out",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write files here instead of printing.",
+)
+
+
 def function_options(command: Any) -> Any:  # noqa: ANN401  (click's decorators are untyped in this)
     """The options by which a command finds the deployed function; `connect_function` takes them."""
     for option in (

@@ -87,12 +87,7 @@ def command(  # noqa: PLR0913  (click hands over each option by its name)
     Exit codes: 0 all are back (or would be), 1 one is not, or a FILE could not be read to its end, 2 the command line
     is wrong.
     """
-    if not reason.strip():
-        raise click.BadParameter("say why, in a few words", param_hint="--reason")
-    if not by.strip():
-        raise click.BadParameter("say who, by name", param_hint="--by")
-    if not locations and not files:
-        raise click.UsageError("say what: a LOCATION, as scripts/warden find shows it, or --from FILE")
+    refuse_bad_options(reason, by, is_nothing=not locations and not files)
     listed = read_list(locations, files, prefix)
     buckets = {QUARANTINE: quarantine, LEDGER: ledger}
     with explained(buckets):
@@ -105,6 +100,16 @@ def command(  # noqa: PLR0913  (click hands over each option by its name)
         click.echo(f"nothing was changed ({account.meter.oss} calls to OSS, all reading); add --yes to do it")
     if not results or listed.is_short or not all(result.is_well for result in results):
         raise click.exceptions.Exit(NOT_ALL)
+
+
+def refuse_bad_options(reason: str, by: str, *, is_nothing: bool) -> None:
+    """Raises BadParameter and UsageError where it isn't said why, who or what."""
+    if not reason.strip():
+        raise click.BadParameter("say why, in a few words", param_hint="--reason")
+    if not by.strip():
+        raise click.BadParameter("say who, by name", param_hint="--by")
+    if is_nothing:
+        raise click.UsageError("say what: a LOCATION, as scripts/warden find shows it, or --from FILE")
 
 
 def read_list(locations: tuple[str, ...], files: tuple[Path, ...], prefix: str) -> Listed:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from scripts.cli.options import template_option
+from scripts.cli.options import out_option, template_option
 from scripts.deploy.choices import EVERYBODY, NOTE, Choices, read_choices
 from scripts.deploy.deployment import BadDeployment, load_deployment
 from scripts.deploy.documents import write_documents
@@ -53,12 +53,7 @@ Examples:
     multiple=True,
     help="Who reads past the gate: an account, a user, arn:sts::ACCOUNT:assumed-role/ROLE/* [default: everybody].",
 )
-@click.option(
-    "--out",
-    metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Write files here instead of printing.",
-)
+@out_option
 @click.option("--anew", is_flag=True, help="Forget what the documents in --out were written for before.")
 def command(  # noqa: PLR0913  (click hands over each option by its name)
     *,
