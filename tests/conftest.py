@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import socketserver
 import sys
 from typing import Any
@@ -40,6 +41,18 @@ def pytest_configure() -> None:
         serve(*call)
 
     socketserver.ThreadingMixIn.process_request_thread = serve_untraced  # type: ignore[assignment,method-assign]
+
+
+@pytest.fixture
+def own_domain(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A name of the customer's own, which leads to this machine."""
+    name, resolve = "pics.example", socket.getaddrinfo
+
+    def resolve_ours(host: str, *others: Any, **named: Any) -> Any:  # noqa: ANN401  (as socket has it)
+        return resolve("127.0.0.1" if host == name else host, *others, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve_ours)
+    return name
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,8 +1,5 @@
 """Every answer of the moderation service, through its real SDK, to its documented outcome."""
 
-import socket
-from typing import Any
-
 import pytest
 
 from scripts.localcloud.green.answer import Answer
@@ -213,15 +210,10 @@ def test_links_that_the_account_may_not_hand_out_are_not_the_pictures_fault(clou
     assert (cloud.keys("versioned"), cloud.held(), cloud.tags("versioned", "a.png")) == (["a.png"], [], {})
 
 
-def test_links_go_by_the_buckets_own_domain(cloud: WardenCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_links_go_by_the_buckets_own_domain(cloud: WardenCloud, own_domain: str) -> None:
     """A domain of the bucket's own is what the service reads by, where the default address is closed."""
-    resolve, port = socket.getaddrinfo, cloud.oss.endpoint.rpartition(":")[2]
-
-    def resolve_ours(host: str, *others: Any, **named: Any) -> Any:  # noqa: ANN401  (as socket has it)
-        return resolve("127.0.0.1" if host == "pics.example" else host, *others, **named)
-
-    monkeypatch.setattr(socket, "getaddrinfo", resolve_ours)
-    cloud.oss.map_domain(f"pics.example:{port}", "versioned")
+    host = f"{own_domain}:{cloud.oss.endpoint.rpartition(':')[2]}"
+    cloud.oss.map_domain(host, "versioned")
     cloud.oss.is_public_endpoint_open = False
-    cloud.start(OSS_CUSTOM_DOMAINS=f"versioned=http://pics.example:{port}")
+    cloud.start(OSS_CUSTOM_DOMAINS=f"versioned=http://{host}")
     assert cloud.moderate("a.png", picture("SPAM"), bucket="versioned")["outcome"]["status"] == "flagged"

@@ -8,7 +8,6 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
 
 import oss2
 import pytest
@@ -376,16 +375,11 @@ SIGNED_AND_ASKED_KEYS = [key for key in ODD_KEYS if key.strip() and not {".", ".
 
 
 @pytest.fixture
-def domain(server: OssServer, monkeypatch: pytest.MonkeyPatch) -> str:
+def domain(server: OssServer, own_domain: str) -> str:
     """A domain of the bucket `versions` alone, which leads to the stand-in: its URL."""
-    resolve, port = socket.getaddrinfo, server.endpoint.rpartition(":")[2]
-
-    def resolve_ours(host: str, *others: Any, **named: Any) -> Any:  # noqa: ANN401  (as socket has it)
-        return resolve("127.0.0.1" if host == "pics.example" else host, *others, **named)
-
-    monkeypatch.setattr(socket, "getaddrinfo", resolve_ours)
-    server.map_domain(f"pics.example:{port}", "versions")
-    return f"http://pics.example:{port}"
+    host = f"{own_domain}:{server.endpoint.rpartition(':')[2]}"
+    server.map_domain(host, "versions")
+    return f"http://{host}"
 
 
 @pytest.mark.parametrize("key", SIGNED_AND_ASKED_KEYS, ids=lambda key: repr(key)[:24])
