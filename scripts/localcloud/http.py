@@ -1,4 +1,4 @@
-"""HTTP of the stand-ins that speak JSON: requests in, bytes out, connections kept alive and closed at will."""
+"""HTTP of the stand-ins but that for OSS: requests in, bytes out, connections kept alive and closed at will."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,9 +12,10 @@ _LARGEST_REQUEST_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An HTTP request. `path` is as it was sent, percent signs and all; header names are in lower case."""
+    """An HTTP request. `path`, and `target` with the query, are as they were sent; header names are in lower case."""
 
     method: str
+    target: str
     path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
@@ -35,7 +36,7 @@ Respond = Callable[[Request], Reply | None]
 
 
 class ApiServer(Listener):
-    """Answers every GET and POST with `respond`."""
+    """Answers every GET, POST and DELETE with `respond`."""
 
     def __init__(self, respond: Respond, port: int) -> None:
         super().__init__(port, _Handler)
@@ -55,6 +56,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._answer()
 
+    def do_DELETE(self) -> None:
+        self._answer()
+
     def _answer(self) -> None:
         length = self.headers.get("Content-Length", "0")
         if not length.isdecimal() or int(length) > _LARGEST_REQUEST_BYTES:
@@ -64,6 +68,7 @@ class _Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         request = Request(
             method=self.command,
+            target=self.path,
             path=url.path,
             query=dict(parse_qsl(url.query, keep_blank_values=True)),
             headers={name.lower(): value for name, value in self.headers.items()},

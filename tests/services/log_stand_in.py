@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+from scripts.localcloud.http import Request
 from scripts.localcloud.wire import Identity
 from scripts.logs.documents import index_document
-from tests.services.http import Answer, Request, is_signed, serving
+from tests.services.http import Answer, is_signed, serving
 
 RULES = ("fails-for-good", "nothing-is-judged", "failures", "sudden-severity")
 

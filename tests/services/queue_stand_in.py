@@ -7,8 +7,9 @@ from urllib.parse import parse_qs, urlsplit
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
+from scripts.localcloud.http import Request
 from scripts.localcloud.wire import Identity
-from tests.services.http import Answer, Request, is_signed, serving
+from tests.services.http import Answer, is_signed, serving
 
 XMLNS = 'xmlns="http://mns.aliyuncs.com/doc/v1/"'
 

@@ -7,11 +7,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from handler.credentials import Credentials
+from scripts.localcloud.http import Request
 from scripts.services.client import Client, NoAnswer, Refused
 from scripts.services.log_service import LogService
 from scripts.services.message_service import Queue
 from scripts.services.signature import LOG, MNS, Signature
-from tests.services.http import Answer, Request, serving
+from tests.services.http import Answer, serving
 
 LAW = settings(deadline=None)  # a busy machine breaks no law
 KEYS = Credentials("LTAIx", "secret")

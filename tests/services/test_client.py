@@ -7,9 +7,10 @@ import pytest
 
 from handler.adapters.oss.errors import HINTS
 from handler.credentials import Credentials
+from scripts.localcloud.http import Request
 from scripts.services.client import OSS_CALLS_IT, Client, NoAnswer, Refused
 from scripts.services.signature import LOG, Signature
-from tests.services.http import Answer, Request, serving
+from tests.services.http import Answer, serving
 
 KEYS = Credentials("LTAIx", "secret")
 
