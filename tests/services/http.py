@@ -24,6 +24,11 @@ class Answer:
         return Reply(self.status, {"Location": self.location} if self.location else {}, self.body)
 
 
+# Endpoints at which nobody answers, and what is said of it.
+NOBODY_THERE = (
+    ("http://127.0.0.1:9", "no answer (no connection; nothing listens there, or no network)"),
+    ("https://nowhere.invalid", "the name of its host can't be resolved"),
+)
 Respond = Callable[[Request], Answer]
 
 

@@ -17,7 +17,7 @@ from scripts.logs.documents import index_document
 from scripts.services.log_service import MOST_ALERTS, Index
 from tests.deploy.checkout import Checkout
 from tests.deploy.deployments import DEFAULT, deploy
-from tests.services.http import Answer
+from tests.services.http import NOBODY_THERE, Answer
 from tests.services.log_stand_in import LogStandIn, log_stand_in
 
 LAW = settings(deadline=None)  # a busy machine breaks no law
@@ -242,13 +242,7 @@ def test_keys_that_no_header_can_carry_are_no_traceback(found: Examine) -> None:
         assert "LTAI" not in said
 
 
-@pytest.mark.parametrize(
-    ("endpoint", "said"),
-    [
-        ("http://127.0.0.1:9", "no answer (no connection; nothing listens there, or no network)"),
-        ("https://nowhere.invalid", "the name of its host can't be resolved"),
-    ],
-)
+@pytest.mark.parametrize(("endpoint", "said"), NOBODY_THERE)
 def test_no_answer_names_its_cause(found: Examine, endpoint: str, said: str) -> None:
     """As for the other services."""
     (line,) = found(endpoint)

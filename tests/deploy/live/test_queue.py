@@ -10,7 +10,7 @@ from scripts.localcloud.cloud import APPLICATION
 from scripts.localcloud.wire import Identity
 from tests.deploy.checkout import Checkout
 from tests.deploy.deployments import DEFAULT, deploy
-from tests.services.http import Answer
+from tests.services.http import NOBODY_THERE, Answer
 from tests.services.queue_stand_in import QueueStandIn, queue_stand_in
 
 Examine = Callable[..., list[str]]
@@ -133,13 +133,7 @@ def test_wrong_keys_are_told_without_them(found: Examine) -> None:
     assert APPLICATION.access_key_id not in said
 
 
-@pytest.mark.parametrize(
-    ("endpoint", "said"),
-    [
-        ("http://127.0.0.1:9", "no answer (no connection; nothing listens there, or no network)"),
-        ("https://nowhere.invalid", "the name of its host can't be resolved"),
-    ],
-)
+@pytest.mark.parametrize(("endpoint", "said"), NOBODY_THERE)
 def test_no_answer_names_its_cause(found: Examine, endpoint: str, said: str) -> None:
     """As for the other services."""
     (line,) = found(endpoint)
