@@ -7,12 +7,10 @@ from pathlib import Path
 
 import click
 
-from handler.credentials import Credentials
-from handler.errors import BadSettings
 from scripts.cli.options import template_option
 from scripts.deploy.deployment import BadDeployment, load_deployment
 from scripts.operations import letters
-from scripts.operations.account import KEYS, explained
+from scripts.operations.account import explained, read_credentials
 from scripts.services.client import NoAnswer, Refused
 from scripts.services.message_service import Queue, open_queue
 
@@ -65,11 +63,7 @@ def open_letters(template: Path) -> Queue:
         deployment = load_deployment(template, os.environ)
     except BadDeployment as error:
         raise click.ClickException(str(error)) from error
-    try:
-        credentials = Credentials.find(None, os.environ)
-    except BadSettings as error:
-        raise BadSettings(f"no keys in the environment; set {KEYS}") from error
-    return open_queue(deployment.dead_letters, credentials, os.environ)
+    return open_queue(deployment.dead_letters, read_credentials(os.environ), os.environ)
 
 
 def take(queue: Queue, file: Path) -> Iterator[int]:
